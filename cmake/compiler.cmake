@@ -1,0 +1,21 @@
+# Compiler settings: warnings (errors for developers), sanitizers, the fast linker and ccache where they exist.
+add_compile_options(-Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor -Woverloaded-virtual)
+# GCC 12 sees overlaps in std::string that are not there (its bug 105651).
+add_compile_options(-Wno-restrict)
+if(STILLPOINT_DEVELOPER)
+  add_compile_options(-Werror)
+endif()
+
+if(STILLPOINT_SANITIZE)
+  add_compile_options(-fsanitize=${STILLPOINT_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
+  add_link_options(-fsanitize=${STILLPOINT_SANITIZE})
+endif()
+
+find_program(CCACHE ccache)
+if(CCACHE)
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${CCACHE})
+endif()
+find_program(MOLD mold)
+if(MOLD)
+  add_link_options(-fuse-ld=mold)
+endif()
