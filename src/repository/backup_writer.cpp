@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "repository/backup_writer.h"
+
+#include "base/text.h"
+
+namespace stillpoint::repository {
+
+Result<std::unique_ptr<BackupWriter>> BackupWriter::begin(Repository& repository,
+                                                          const WriteOptions& options,
+                                                          std::stop_token stop) {
+  std::unique_ptr<Lock> lock = TRY(Lock::acquire(repository, LockKind::shared, stop));
+  TRY(repository.load_index(stop));
+  return std::unique_ptr<BackupWriter>(
+      new BackupWriter(repository, std::move(lock), options, std::move(stop)));
+}
+
+Result<void> BackupWriter::add_file(const std::string& path, const FileContent& content) {
+  std::vector<std::string> names = base::split(path, '/');
+  for (const std::string& name : names) {
+    if (name.empty() || name == "." || name == ".." || name.size() > 255) {
+      return fail(Errc::internal, "'{}' is not a path in a backup", path);
+    }
+  }
+  const std::string file = std::move(names.back());
+  names.pop_back();
+  const bool added = root_.with([&](Folder& root) {
+    Folder* folder = &root;
+    for (const std::string& name : names) folder = &folder->folders[name];
+    return !folder->folders.contains(file) && folder->files.emplace(file, content).second;
+  });
+  if (!added) return fail(Errc::internal, "'{}' is in the backup twice", path);
+  return {};
+}
+
+Result<void> BackupWriter::add_text(const std::string& path, std::string_view text) {
+  FileWriter writer(*blobs_, stream_chunk_sizes(text.size()));
+  TRY(writer.write(0, base::view_of(text)));
+  return add_file(path, TRY(writer.finish()));
+}
+
+// Subfolders first, since a folder holds their ids.
+Result<Id> BackupWriter::write_folder(const Folder& folder, base::Time time) {
+  std::map<std::string, Node> nodes;  // a map: in the order of names, as the format asks
+  for (const auto& [name, below] : folder.folders) {
+    const Id tree = TRY(write_folder(below, time));
+    nodes[name] = {name, NodeType::folder, 0, {}, tree, time, 0700, {}};
+  }
+  for (const auto& [name, content] : folder.files) {
+    nodes[name] = {name, NodeType::file, content.size, content.chunks, {}, time, 0600, {}};
+  }
+  std::vector<Node> list;
+  for (auto& [name, node] : nodes) list.push_back(std::move(node));
+  const std::string text = encode_tree(list);
+  const Id id = base::sha256(base::view_of(text));
+  TRY(blobs_->save(BlobType::tree, base::copy_of(text), [](const Id&) {}));
+  return id;
+}
+
+Result<Record> BackupWriter::finish(Record record) {
+  record.tree = TRY(root_.with([&](const Folder& root) { return write_folder(root, record.time); }));
+  TRY(blobs_->finish());
+  TRY(lock_->still_held());
+  record.bytes_total = blobs_->counters().bytes_read;
+  record.bytes_added = blobs_->counters().bytes_stored;
+  record.id = TRY(repository_.save_file(FileKind::record, encode_record(record)));
+  return record;
+}
+
+}  // namespace stillpoint::repository

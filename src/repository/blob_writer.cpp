@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "repository/blob_writer.h"
+
+#include <algorithm>
+#include <thread>
+#include <utility>
+
+#include "base/limits.h"
+
+namespace stillpoint::repository {
+namespace {
+
+std::size_t workers_for(const WriteOptions& options) {
+  if (options.workers != 0) return options.workers;
+  return std::max(1U, std::thread::hardware_concurrency());
+}
+
+std::size_t uploaders_for(const Repository& repository) {
+  return static_cast<std::size_t>(std::clamp(repository.backend().properties().connections_max, 1, 2));
+}
+
+constexpr std::size_t chunks_queued = 1024;  // the byte budget is what bounds them
+
+}  // namespace
+
+BlobWriter::BlobWriter(Repository& repository, const WriteOptions& options, std::stop_token stop)
+    : repository_(repository),
+      options_(options),
+      following_(failure_.follow(std::move(stop))),
+      budget_(limits::chunk_bytes_in_flight),
+      builders_(std::array{PackBuilder(options.pack_bytes), PackBuilder(options.pack_bytes)}),
+      uploaders_(uploaders_for(repository), limits::packs_waiting, failure_),
+      workers_(workers_for(options), chunks_queued, failure_) {}
+
+Result<void> BlobWriter::save(BlobType type, Bytes plain, Saved saved) {
+  counters_.bytes_read += plain.size();
+  ++counters_.chunks;
+  auto grant = std::make_shared<pipeline::ByteBudget::Grant>(
+      budget_.acquire(plain.size(), failure_.token()));
+  if (!*grant) return failure_.result();
+  // A task must be copyable: the bytes and their share of the budget go by shared pointer.
+  auto bytes = std::make_shared<Bytes>(std::move(plain));
+  return workers_.submit([this, type, bytes, grant, saved = std::move(saved)] {
+    return process(type, *bytes, saved);
+  });
+}
+
+// True for the one caller who is to store this blob.
+bool BlobWriter::claim(BlobType type, const Id& id) {
+  return pending_.with([&](std::array<Pending, 2>& pending) {
+    if (repository_.index().contains(type, id)) return false;
+    return pending[static_cast<std::size_t>(type)].insert(id).second;
+  });
+}
+
+Result<void> BlobWriter::process(BlobType type, const Bytes& plain, const Saved& saved) {
+  const Id id = base::sha256(plain);
+  if (claim(type, id)) {
+    counters_.bytes_new += plain.size();
+    ++counters_.chunks_new;
+    // Trees are always compressed: the format asks for it.
+    const bool wanted = options_.compression != Compression::off || type == BlobType::tree;
+    const Bytes packed = wanted ? compress(plain, options_.compression) : Bytes();
+    const bool smaller = !packed.empty() && packed.size() < plain.size();
+    Bytes sealed = seal(repository_.key(), smaller ? packed : plain);
+    TRY(pack_up(type, id, sealed, smaller ? plain.size() : 0));
+  }
+  saved(id);
+  return {};
+}
+
+Result<void> BlobWriter::pack_up(BlobType type, const Id& id, ByteView sealed,
+                                 std::size_t plain_bytes) {
+  auto full = builders_.with([&](auto& builders) -> std::optional<PackBuilder::Pack> {
+    PackBuilder& builder = builders[static_cast<std::size_t>(type)];
+    builder.add(type, id, sealed, plain_bytes);
+    if (!builder.full()) return std::nullopt;
+    return builder.finish(repository_.key());
+  });
+  if (!full) return {};
+  auto pack = std::make_shared<PackBuilder::Pack>(std::move(*full));
+  return uploaders_.submit([this, type, pack] { return upload(type, std::move(*pack)); });
+}
+
+Result<void> BlobWriter::upload(BlobType type, PackBuilder::Pack pack) {
+  const Id id = base::sha256(pack.bytes);
+  const std::string name = name_of_file(FileKind::pack, id);
+  TRY_DURING("write " + name,
+             repository_.backend().put(name, pack.bytes, storage::PutMode::create_only));
+  counters_.bytes_stored += pack.bytes.size();
+  pack.bytes = {};  // the memory is wanted for the next pack
+  repository_.index().add(id, pack.blobs);
+  pending_.with([&](std::array<Pending, 2>& pending) {
+    for (const PackedBlob& blob : pack.blobs) pending[static_cast<std::size_t>(type)].erase(blob.id);
+  });
+  unsaved_.with([&](Unsaved& unsaved) {
+    unsaved.blobs += pack.blobs.size();
+    unsaved.packs.push_back({id, std::move(pack.blobs)});
+  });
+  return save_index(false);
+}
+
+// Index files come after the packs that they name, at the latest every five minutes, so that a
+// killed backup's work is found again.
+Result<void> BlobWriter::save_index(bool all) {
+  const auto packs = unsaved_.with([&](Unsaved& unsaved) -> std::vector<IndexedPack> {
+    const auto age = std::chrono::steady_clock::now() - unsaved.since;
+    if (!all && unsaved.blobs < limits::index_blobs_max && age < limits::index_interval) return {};
+    return std::exchange(unsaved, {}).packs;
+  });
+  if (packs.empty()) return {};
+  TRY(repository_.save_file(FileKind::index, encode_index_file(packs)));
+  return {};
+}
+
+Result<void> BlobWriter::finish() {
+  TRY(workers_.finish());
+  for (const BlobType type : {BlobType::data, BlobType::tree}) {
+    auto last = builders_.with([&](auto& builders) -> std::optional<PackBuilder::Pack> {
+      PackBuilder& builder = builders[static_cast<std::size_t>(type)];
+      if (builder.empty()) return std::nullopt;
+      return builder.finish(repository_.key());
+    });
+    if (last) {
+      auto pack = std::make_shared<PackBuilder::Pack>(std::move(*last));
+      TRY(uploaders_.submit([this, type, pack] { return upload(type, std::move(*pack)); }));
+    }
+  }
+  TRY(uploaders_.finish());
+  return save_index(true);
+}
+
+}  // namespace stillpoint::repository

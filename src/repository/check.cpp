@@ -1,0 +1,216 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "repository/check.h"
+
+#include <algorithm>
+#include <thread>
+#include <unordered_set>
+
+#include "base/limits.h"
+#include "base/text.h"
+#include "pipeline/ordered.h"
+#include "repository/backup_reader.h"
+#include "repository/pack.h"
+
+namespace stillpoint::repository {
+namespace {
+
+constexpr std::size_t findings_max = 1000;  // enough to see that all is lost
+
+class Checker {
+ public:
+  Checker(Repository& repository, const CheckOptions& options, CheckProgress& progress,
+          std::stop_token stop)
+      : repository_(repository), options_(options), progress_(progress), stop_(std::move(stop)) {}
+
+  Result<CheckReport> run() {
+    // Records before the index: whatever they name was indexed before they were written.
+    const std::vector<Id> records = TRY(repository_.list_files(FileKind::record));
+    TRY(load_index());
+    TRY(check_packs());
+    for (const Id& id : records) TRY(check_record(id));
+    if (options_.read_data) TRY(read_packs());
+    return std::move(report_);
+  }
+
+ private:
+  void error(std::string text) {
+    if (report_.errors.size() < findings_max) report_.errors.push_back(std::move(text));
+  }
+  void note(std::string text) {
+    if (report_.notes.size() < findings_max) report_.notes.push_back(std::move(text));
+  }
+
+  // A stop or a storage that does not answer ends the check; all else is a finding.
+  template <class T>
+  Result<void> find(const std::string& what, const Result<T>& result) {
+    if (result) return {};
+    const Error& e = result.error();
+    if (e.code == Errc::cancelled || e.code == Errc::unavailable) return fail(Error(e));
+    error(what.empty() ? e.message : what + ": " + e.message);
+    return {};
+  }
+
+  Result<void> load_index() {
+    const auto loaded = repository_.load_index(stop_);
+    if (loaded) return {};
+    TRY(find("index", loaded));
+    // One unreadable index file hides its packs only; what the others name can still be looked at.
+    return {};
+  }
+
+  // Every pack of the index is there, and as long as the index says.
+  Result<void> check_packs() {
+    std::unordered_map<Id, std::uint64_t> sizes;
+    const auto listed = repository_.backend().list(
+        "data/", [&](const storage::ObjectInfo& info) -> Result<void> {
+          Id id;
+          const std::size_t slash = info.name.rfind('/');
+          if (Id::parse(std::string_view(info.name).substr(slash + 1), id)) sizes[id] = info.bytes;
+          return {};
+        });
+    TRY_DURING("list packs", Result<void>(listed));
+    packs_ = repository_.index().by_pack();
+    report_.packs = packs_.size();
+    report_.blobs = repository_.index().blob_count();
+    for (const auto& [id, blobs] : packs_) {
+      const auto size = sizes.find(id);
+      if (size == sizes.end()) {
+        error("pack " + id.hex() + " is missing");
+        missing_.insert(id);
+        continue;
+      }
+      const std::uint64_t end =
+          blobs.empty() ? 0 : std::uint64_t{blobs.back().offset} + blobs.back().length;
+      if (end + seal_overhead + pack_trailer_bytes > size->second) {
+        error("pack " + id.hex() + " is shorter than its index says");
+      }
+      progress_.bytes_total += size->second;
+    }
+    for (const auto& [id, size] : sizes) {
+      if (!packs_.contains(id)) {
+        note("pack " + id.brief() + " (" + base::display_bytes(size) +
+             ") is in no index: left by an interrupted backup, or one that is being written");
+      }
+    }
+    return {};
+  }
+
+  Result<void> check_record(const Id& id) {
+    const Result<Bytes> text = repository_.load_file(FileKind::record, id);
+    if (!text && text.error().code == Errc::not_found) return {};  // forgotten in this moment
+    TRY(find("backup " + id.brief(), text));
+    if (!text) return {};
+    const Result<Record> record = decode_record(*text);
+    TRY(find("backup " + id.brief(), record));
+    if (!record) return {};
+    ++report_.backups;
+    return check_tree(record->tree, "backup " + id.brief());
+  }
+
+  Result<void> check_tree(const Id& tree, const std::string& where) {
+    if (!trees_.insert(tree).second) return {};
+    if (stop_.stop_requested()) return fail(Errc::cancelled, "interrupted");
+    const Result<std::vector<Node>> nodes = load_tree(repository_, tree);
+    TRY(find(where, nodes));
+    if (!nodes) return {};
+    for (const Node& node : *nodes) {
+      const std::string path = where + "/" + base::printable(node.name);
+      if (node.type == NodeType::folder) TRY(check_tree(node.subtree, path));
+      if (node.type == NodeType::file) check_file(node, path);
+    }
+    return {};
+  }
+
+  void check_file(const Node& node, const std::string& path) {
+    std::uint64_t size = 0;
+    for (const Id& id : node.content) {
+      const auto place = repository_.index().find(BlobType::data, id);
+      if (!place) return error(path + ": chunk " + id.brief() + " is in no index");
+      if (missing_.contains(place->pack)) {
+        return error(path + ": chunk " + id.brief() + " was in pack " + place->pack.brief() +
+                     ", which is missing");
+      }
+      size += place->blob.size();
+    }
+    if (size != node.size) {
+      error(fmt::format("{}: its chunks have {} bytes instead of {}", path, size, node.size));
+    }
+  }
+
+  Result<void> read_packs() {
+    std::vector<Id> ids;
+    for (const auto& [id, blobs] : packs_) {
+      if (!missing_.contains(id)) ids.push_back(id);
+    }
+    std::sort(ids.begin(), ids.end());
+    std::size_t next = 0;
+    const std::size_t workers = std::max(1U, std::thread::hardware_concurrency());
+    return pipeline::run_ordered<Id, std::vector<std::string>>(
+        {workers, workers * 2}, stop_,
+        [&]() -> Result<std::optional<Id>> {
+          return next < ids.size() ? std::optional<Id>(ids[next++]) : std::nullopt;
+        },
+        [&](Id id) { return read_pack(id); },
+        [&](std::vector<std::string> found) -> Result<void> {
+          for (std::string& text : found) error(std::move(text));
+          return {};
+        });
+  }
+
+  Result<std::vector<std::string>> read_pack(const Id& id) {
+    std::vector<std::string> found;
+    const std::string what = "pack " + id.hex();
+    const Result<Bytes> pack = repository_.backend().get(name_of_file(FileKind::pack, id));
+    if (!pack && pack.error().code == Errc::unavailable) return fail(Error(pack.error()));
+    if (!pack) return std::vector<std::string>{what + ": " + pack.error().message};
+    progress_.bytes_done += pack->size();
+    if (base::sha256(*pack) != id) found.push_back(what + ": its bytes do not have its hash");
+    if (const auto same = check_header(id, *pack); !same) {
+      found.push_back(what + ": " + same.error().message);
+    }
+    for (const PackedBlob& blob : packs_.at(id)) {
+      if (std::uint64_t{blob.offset} + blob.length > pack->size()) continue;  // reported before
+      const auto sealed = ByteView(*pack).subspan(blob.offset, blob.length);
+      if (const auto plain = open_blob(repository_.key(), blob, sealed); !plain) {
+        found.push_back(what + ": blob " + blob.id.brief() + ": " + plain.error().message);
+      }
+    }
+    return found;
+  }
+
+  // The pack's own header must say what the index says: it is what an index is rebuilt from.
+  Result<void> check_header(const Id& id, ByteView pack) const {
+    if (pack.size() < seal_overhead + pack_trailer_bytes) return fail(Errc::corrupt, "too short");
+    const std::size_t size = TRY(pack_header_bytes(pack, pack.size()));
+    const auto blobs = TRY(decode_pack_header(repository_.key(), pack.last(size), pack.size()));
+    const auto& indexed = packs_.at(id);
+    const bool same = std::equal(blobs.begin(), blobs.end(), indexed.begin(), indexed.end(),
+                                 [](const PackedBlob& a, const PackedBlob& b) {
+                                   return a.id == b.id && a.type == b.type &&
+                                          a.offset == b.offset && a.length == b.length &&
+                                          a.plain_bytes == b.plain_bytes;
+                                 });
+    if (!same) return fail(Errc::corrupt, "its header differs from the index");
+    return {};
+  }
+
+  Repository& repository_;
+  const CheckOptions options_;
+  CheckProgress& progress_;
+  const std::stop_token stop_;
+  CheckReport report_;
+  std::unordered_map<Id, std::vector<PackedBlob>> packs_;
+  std::unordered_set<Id> missing_;
+  std::unordered_set<Id> trees_;
+};
+
+}  // namespace
+
+Result<CheckReport> check(Repository& repository, const CheckOptions& options,
+                          CheckProgress& progress, std::stop_token stop) {
+  Result<CheckReport> report = Checker(repository, options, progress, std::move(stop)).run();
+  if (report) report->bytes_read = progress.bytes_done;
+  return report;
+}
+
+}  // namespace stillpoint::repository

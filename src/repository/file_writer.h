@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <condition_variable>
+#include <deque>
+#include <memory>
+#include <mutex>
+
+#include "repository/blob_writer.h"
+#include "repository/chunker.h"
+
+namespace stillpoint::repository {
+
+struct FileContent {
+  std::uint64_t size = 0;
+  std::vector<Id> chunks = {};
+};
+
+// Cuts one file into chunks and gives them to the BlobWriter, which must outlive it.
+// Pieces may come in any order, each byte once; a piece that does not follow the one before it begins
+// a new chunk. One thread at a time.
+class FileWriter {
+ public:
+  // Cut by content.
+  FileWriter(BlobWriter& blobs, const ChunkSizes& sizes);
+  // Cut at multiples of `block_bytes` in the file.
+  FileWriter(BlobWriter& blobs, std::size_t block_bytes);
+  ~FileWriter();
+
+  Result<void> write(std::uint64_t offset, ByteView bytes);
+  // Waits for the ids of all chunks. `internal` where bytes are missing or came twice.
+  Result<FileContent> finish();
+
+ private:
+  struct Chunk {
+    std::uint64_t offset = 0;
+    std::uint64_t size = 0;
+    Id id = {};
+  };
+  Result<void> cut(bool all);
+  std::size_t next_cut(bool all) const;
+  Result<void> save_first(std::size_t size);
+
+  BlobWriter& blobs_;
+  const ChunkSizes sizes_;
+  const std::size_t block_bytes_;
+  Bytes buffer_;                // not cut yet
+  std::uint64_t begin_ = 0;     // where buffer_ lies in the file
+  std::deque<Chunk> chunks_;    // a deque: workers fill in ids while it grows
+  std::mutex mutex_;
+  std::condition_variable_any saved_;
+  std::size_t open_ = 0;        // chunks without id
+};
+
+}  // namespace stillpoint::repository

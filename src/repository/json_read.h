@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+// Reading JSON that somebody else wrote: every access checked, none throws. For .cpp files only.
+#pragma once
+
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include "base/bytes.h"
+#include "base/clock.h"
+#include "base/result.h"
+#include "base/sha256.h"
+
+namespace stillpoint::repository {
+
+using Json = nlohmann::json;
+
+inline Result<Json> parse_json(ByteView text) {
+  Json value = Json::parse(text.begin(), text.end(), nullptr, false);
+  if (value.is_discarded()) return fail(Errc::corrupt, "not JSON");
+  if (!value.is_object()) return fail(Errc::corrupt, "not a JSON object");
+  return value;
+}
+
+// Written as restic writes it: no blanks; bytes that are not UTF-8 replaced rather than thrown over.
+inline std::string write_json(const Json& value) {
+  return value.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+inline std::string text_or(const Json& from, const char* name, std::string otherwise = {}) {
+  const auto at = from.find(name);
+  return at != from.end() && at->is_string() ? at->get<std::string>() : std::move(otherwise);
+}
+
+inline std::uint64_t number_or(const Json& from, const char* name, std::uint64_t otherwise = 0) {
+  const auto at = from.find(name);
+  if (at == from.end() || !at->is_number()) return otherwise;
+  return at->is_number_unsigned() ? at->get<std::uint64_t>() : otherwise;
+}
+
+inline std::vector<std::string> texts_of(const Json& from, const char* name) {
+  std::vector<std::string> texts;
+  const auto at = from.find(name);
+  if (at == from.end() || !at->is_array()) return texts;
+  for (const Json& text : *at) {
+    if (text.is_string()) texts.push_back(text.get<std::string>());
+  }
+  return texts;
+}
+
+inline Result<Id> id_of(const Json& from, const char* name) {
+  Id id;
+  if (!Id::parse(text_or(from, name), id)) return fail(Errc::corrupt, "'{}' is not an id", name);
+  return id;
+}
+
+inline Result<base::Time> time_of(const Json& from, const char* name) {
+  return TRY_DURING(name, base::parse_time(text_or(from, name)));
+}
+
+}  // namespace stillpoint::repository

@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "repository/record.h"
+
+#include "repository/host.h"
+#include "repository/json_read.h"
+
+namespace stillpoint::repository {
+
+std::string encode_record(const Record& record) {
+  const Host host = this_host();
+  Json json = {{"time", base::format_time(record.time)},
+               {"tree", record.tree.hex()},
+               {"paths", record.paths},
+               {"hostname", record.hostname},
+               {"username", host.user},
+               {"uid", host.uid},
+               {"gid", host.gid},
+               {"program_version", record.program}};
+  if (!record.tags.empty()) json["tags"] = record.tags;
+  json["summary"] = {{"total_bytes_processed", record.bytes_total},
+                     {"data_added_packed", record.bytes_added}};
+  return write_json(json);
+}
+
+Result<Record> decode_record(ByteView text) {
+  const Json json = TRY(parse_json(text));
+  Record record;
+  record.time = TRY(time_of(json, "time"));
+  record.tree = TRY(id_of(json, "tree"));
+  record.paths = texts_of(json, "paths");
+  record.hostname = text_or(json, "hostname");
+  record.username = text_or(json, "username");
+  record.tags = texts_of(json, "tags");
+  record.program = text_or(json, "program_version");
+  if (const auto summary = json.find("summary"); summary != json.end() && summary->is_object()) {
+    record.bytes_total = number_or(*summary, "total_bytes_processed");
+    record.bytes_added = number_or(*summary, "data_added_packed");
+  }
+  return record;
+}
+
+}  // namespace stillpoint::repository

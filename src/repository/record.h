@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+// snapshots/<id>: what the repository knows of one backup. (restic's word for it is snapshot.)
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/bytes.h"
+#include "base/clock.h"
+#include "base/result.h"
+#include "base/sha256.h"
+
+namespace stillpoint::repository {
+
+struct Record {
+  Id id = {};  // of the file itself; set when it was read or written
+  base::Time time = {};
+  Id tree = {};
+  std::vector<std::string> paths = {};
+  std::string hostname = {};  // our backups: the system's name
+  std::string username = {};
+  std::vector<std::string> tags = {};
+  std::string program = {};
+  std::uint64_t bytes_total = 0;  // 0 where it was not written
+  std::uint64_t bytes_added = 0;  // to the repository, compressed and sealed
+};
+
+std::string encode_record(const Record& record);
+Result<Record> decode_record(ByteView text);
+
+}  // namespace stillpoint::repository

@@ -1,0 +1,242 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "repository/repository.h"
+
+#include <algorithm>
+#include <array>
+#include <thread>
+
+#include "base/encoding.h"
+#include "base/limits.h"
+#include "base/random.h"
+#include "pipeline/ordered.h"
+#include "repository/compression.h"
+#include "repository/index_file.h"
+#include "repository/json_read.h"
+#include "repository/key_file.h"
+#include "repository/polynomial.h"
+
+namespace stillpoint::repository {
+namespace {
+
+using storage::PutMode;
+
+constexpr std::uint64_t format_version = 2;
+constexpr Byte compressed_mark = 2;
+constexpr std::size_t key_files_max = 20;  // each costs a derivation: as restic does
+
+std::string_view folder_of(FileKind kind) {
+  switch (kind) {
+    case FileKind::pack: return "data/";
+    case FileKind::index: return "index/";
+    case FileKind::key: return "keys/";
+    case FileKind::lock: return "locks/";
+    case FileKind::record: return "snapshots/";
+  }
+  return "";
+}
+
+std::string encode_config(const std::string& id) {
+  return write_json(
+      {{"version", format_version},
+       {"id", id},
+       {"chunker_polynomial", fmt::format("{:x}", random_polynomial())}});
+}
+
+Result<std::string> decode_config(ByteView text) {
+  const Json json = TRY(parse_json(text));
+  const std::uint64_t version = number_or(json, "version");
+  if (version == 1) {
+    return fail(Error{Errc::unsupported, "the repository has format version 1; version 2 is needed",
+                      "upgrade it: restic migrate upgrade_repo_v2"});
+  }
+  if (version != format_version) {
+    return fail(Error{Errc::unsupported,
+                      fmt::format("the repository has format version {}; this program knows "
+                                  "version {}", version, format_version),
+                      "use a newer stillpoint, or restic"});
+  }
+  return text_or(json, "id");
+}
+
+Result<SealKey> find_key(storage::Backend& backend, const base::Secret& password) {
+  std::vector<std::string> names;
+  TRY(backend.list("keys/", [&](const storage::ObjectInfo& info) -> Result<void> {
+    names.push_back(info.name);
+    return {};
+  }));
+  if (names.size() > key_files_max) names.resize(key_files_max);
+  std::optional<Error> damaged;
+  for (const std::string& name : names) {
+    const Bytes text = TRY_DURING("read " + name, backend.get(name));
+    Result<std::optional<SealKey>> key = open_key_file(text, password);
+    if (!key) {
+      damaged = std::move(key.error()).during(name);
+    } else if (*key) {
+      return **key;
+    }
+  }
+  if (damaged) return fail(*damaged);
+  if (names.empty()) return fail(Errc::corrupt, "the repository has a config but no key");
+  return fail(Error{Errc::wrong_password, "the password opens none of the repository's keys",
+                    "check --password-file, --password-command or STILLPOINT_PASSWORD"});
+}
+
+}  // namespace
+
+std::string name_of_file(FileKind kind, const Id& id) {
+  const std::string hex = id.hex();
+  std::string name(folder_of(kind));
+  if (kind == FileKind::pack) name += hex.substr(0, 2) + "/";
+  return name + hex;
+}
+
+Result<std::unique_ptr<Repository>> Repository::init(std::unique_ptr<storage::Backend> backend,
+                                                     const base::Secret& password,
+                                                     const ScryptCost& cost) {
+  const std::string doing = "create repository " + backend->url();
+  const auto existing = backend->stat("config");
+  if (existing) {
+    return fail(Error{Errc::already_exists, doing + ": there is one already",
+                      "choose another place, or use the one that is there"});
+  }
+  if (existing.error().code != Errc::not_found) return fail(Error(existing.error()).during(doing));
+
+  std::array<Byte, 32> random = {};
+  base::secure_random(random);
+  const std::string id = base::hex(random);
+  const SealKey key = random_key();
+  const std::string key_text = TRY_DURING(doing, encode_key_file(key, password, cost));
+  // The key first: a repository is there when its config is, and then it can be opened.
+  const std::string key_name =
+      name_of_file(FileKind::key, base::sha256(base::view_of(key_text)));
+  TRY_DURING(doing, backend->put(key_name, base::view_of(key_text), PutMode::create_only));
+  const Bytes config = seal(key, base::view_of(encode_config(id)));
+  if (auto put = backend->put("config", config, PutMode::create_only); !put) {
+    const auto ignored = backend->remove(key_name);  // the first failure is what matters
+    static_cast<void>(ignored);
+    return fail(std::move(put.error()).during(doing));
+  }
+  return std::unique_ptr<Repository>(new Repository(std::move(backend), key, id));
+}
+
+Result<std::unique_ptr<Repository>> Repository::open(std::unique_ptr<storage::Backend> backend,
+                                                     const base::Secret& password) {
+  const std::string doing = "open repository " + backend->url();
+  const Result<Bytes> config = backend->get("config");
+  if (!config && config.error().code == Errc::not_found) {
+    return fail(Error{Errc::no_repository, doing + ": there is none",
+                      "check the place, or create it: stillpoint init --repo " + backend->url()});
+  }
+  if (!config) return fail(Error(config.error()).during(doing));
+  const SealKey key = TRY_DURING(doing, find_key(*backend, password));
+  const Bytes text = TRY_DURING(doing + ": config", unseal(key, *config));
+  const std::string id = TRY_DURING(doing, decode_config(text));
+  return std::unique_ptr<Repository>(new Repository(std::move(backend), key, id));
+}
+
+Result<Id> Repository::save_file(FileKind kind, std::string_view text) {
+  Bytes plain{compressed_mark};
+  base::append(plain, compress(base::view_of(text), Compression::automatic));
+  const Bytes sealed = seal(key_, plain);
+  const Id id = base::sha256(sealed);
+  const std::string name = name_of_file(kind, id);
+  TRY_DURING("write " + name, backend_->put(name, sealed, PutMode::create_only));
+  return id;
+}
+
+Result<Bytes> Repository::load_file(FileKind kind, const Id& id) const {
+  const std::string name = name_of_file(kind, id);
+  const Bytes sealed = TRY_DURING("read " + name, backend_->get(name));
+  if (base::sha256(sealed) != id) {
+    return fail(Errc::corrupt, "read {}: its bytes do not have the hash that is its name", name);
+  }
+  Bytes plain = TRY_DURING("read " + name, unseal(key_, sealed));
+  if (!plain.empty() && plain[0] == compressed_mark) {
+    return TRY_DURING("read " + name, decompress_stream(ByteView(plain).subspan(1),
+                                                        limits::object_bytes_max));
+  }
+  if (plain.empty() || (plain[0] != '{' && plain[0] != '[')) {
+    return fail(Errc::corrupt, "read {}: neither JSON nor compressed", name);
+  }
+  return plain;
+}
+
+Result<void> Repository::remove_file(FileKind kind, const Id& id) {
+  return backend_->remove(name_of_file(kind, id));
+}
+
+Result<std::vector<Id>> Repository::list_files(FileKind kind) const {
+  std::vector<Id> ids;
+  const auto listed =
+      backend_->list(folder_of(kind), [&](const storage::ObjectInfo& info) -> Result<void> {
+        Id id;
+        const std::size_t slash = info.name.rfind('/');
+        if (Id::parse(std::string_view(info.name).substr(slash + 1), id)) ids.push_back(id);
+        return {};
+      });
+  TRY_DURING("list " + std::string(folder_of(kind)), Result<void>(listed));
+  std::sort(ids.begin(), ids.end());
+  return ids;
+}
+
+Result<void> Repository::load_index(std::stop_token stop) {
+  const std::vector<Id> all = TRY(list_files(FileKind::index));
+  std::vector<Id> fresh;
+  std::set_difference(all.begin(), all.end(), index_files_.begin(), index_files_.end(),
+                      std::back_inserter(fresh));
+  std::size_t next = 0;
+  const auto source = [&]() -> Result<std::optional<Id>> {
+    return next < fresh.size() ? std::optional<Id>(fresh[next++]) : std::nullopt;
+  };
+  // Two at a time: reading one while the other is parsed; more would only hold more memory.
+  TRY((pipeline::run_ordered<Id, Bytes>(
+      {2, 2}, std::move(stop), source,
+      [&](Id id) { return load_file(FileKind::index, id); },
+      [&](Bytes text) {
+        return decode_index_file(text, [&](IndexedPack pack) { index_.add(pack.id, pack.blobs); });
+      })));
+  index_files_ = all;
+  return {};
+}
+
+Result<Bytes> open_blob(const SealKey& key, const PackedBlob& blob, ByteView sealed) {
+  Bytes plain = TRY(unseal(key, sealed));
+  if (blob.plain_bytes != 0) {
+    if (blob.plain_bytes > limits::blob_bytes_max) return fail(Errc::corrupt, "impossibly large");
+    plain = TRY(decompress(plain, blob.plain_bytes));
+  }
+  if (base::sha256(plain) != blob.id) {
+    return fail(Errc::corrupt, "its bytes do not have the hash that is its name");
+  }
+  return plain;
+}
+
+Result<Bytes> Repository::load_blob(BlobType type, const Id& id) const {
+  const auto place = index_.find(type, id);
+  if (!place) {
+    return fail(Error{Errc::corrupt, "blob " + id.brief() + " is in no index",
+                      "run: stillpoint check --read-data"});
+  }
+  const std::string name = name_of_file(FileKind::pack, place->pack);
+  const std::string doing = "blob " + id.brief() + " in " + name;
+  const Bytes sealed = TRY_DURING(
+      doing, backend_->get(name, {place->blob.offset, place->blob.length}));
+  return TRY_DURING(doing, open_blob(key_, place->blob, sealed));
+}
+
+Result<std::vector<Record>> Repository::records(std::stop_token stop) const {
+  std::vector<Record> all;
+  for (const Id& id : TRY(list_files(FileKind::record))) {
+    if (stop.stop_requested()) return fail(Errc::cancelled, "interrupted");
+    const Result<Bytes> text = load_file(FileKind::record, id);
+    if (!text && text.error().code == Errc::not_found) continue;  // forgotten in this moment
+    if (!text) return fail(Error(text.error()));
+    all.push_back(TRY_DURING("backup " + id.brief(), decode_record(*text)));
+    all.back().id = id;
+  }
+  std::stable_sort(all.begin(), all.end(),
+                   [](const Record& a, const Record& b) { return a.time < b.time; });
+  return all;
+}
+
+}  // namespace stillpoint::repository
