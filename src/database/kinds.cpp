@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+#include <array>
+#include <filesystem>
+
+#include "base/text.h"
+#include "database/sqlite/sqlite_database.h"
+#include "database/sqlite/sqlite_target.h"
+#include "database/target.h"
+
+namespace stillpoint::database {
+namespace {
+
+const std::vector<Kind>& kinds() {
+  static const std::vector<Kind> table = {
+      {"sqlite", {"sqlite"}, sqlite::open_database, sqlite::open_target},
+  };
+  return table;
+}
+
+tl::unexpected<Error> unknown(std::string_view what, std::string_view word,
+                              const std::vector<std::string>& known) {
+  const std::string meant = base::closest(word, known);
+  return fail(Error{Errc::unsupported, std::string(what) + ": there is no such kind of database",
+                    (meant.empty() ? "" : "did you mean '" + meant + "'? ") +
+                        "known: " + base::join(known, ", ")});
+}
+
+// "sqlite" of "sqlite:///srv/bank.db"; empty for paths.
+std::string_view scheme_of(std::string_view url) {
+  const std::size_t colon = url.find(':');
+  if (colon == std::string_view::npos || colon == 0) return {};
+  const std::string_view scheme = url.substr(0, colon);
+  const bool valid = std::all_of(scheme.begin(), scheme.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '+' || c == '-' || c == '.';
+  });
+  return valid ? scheme : std::string_view{};
+}
+
+bool is_database_file(std::string_view path) {
+  constexpr std::array<std::string_view, 3> endings = {".db", ".sqlite", ".sqlite3"};
+  std::error_code error;
+  const auto type = std::filesystem::status(path, error).type();
+  return type == std::filesystem::file_type::regular ||
+         std::any_of(endings.begin(), endings.end(),
+                     [&](std::string_view ending) { return path.ends_with(ending); });
+}
+
+}  // namespace
+
+Result<const Kind*> kind_of(std::string_view url) {
+  const std::string_view scheme = scheme_of(url);
+  std::vector<std::string> known;
+  for (const Kind& kind : kinds()) {
+    for (const std::string_view other : kind.schemes) {
+      if (scheme == other) return &kind;
+      known.emplace_back(std::string(other) + ":");
+    }
+  }
+  const bool is_url = url.substr(scheme.size()).starts_with("://");
+  if (!is_url && is_database_file(url)) return kind_named("sqlite");
+  // A URL is not printed whole: there may be a password in it.
+  const std::string shown = scheme.empty() ? std::string(url) : std::string(scheme) + ":";
+  return unknown("open " + shown, shown, known);
+}
+
+Result<const Kind*> kind_named(std::string_view name) {
+  std::vector<std::string> known;
+  for (const Kind& kind : kinds()) {
+    if (kind.name == name) return &kind;
+    known.emplace_back(kind.name);
+  }
+  return unknown("find the kind of database '" + std::string(name) + "'", name, known);
+}
+
+}  // namespace stillpoint::database

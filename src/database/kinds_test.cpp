@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <gtest/gtest.h>
+
+#include "database/target.h"
+
+namespace stillpoint::database {
+namespace {
+
+TEST(Kinds, AreFoundByUrlPathAndName) {
+  for (const char* url :
+       {"sqlite:///srv/a.db", "sqlite:a", "/srv/none.db", "x.sqlite3", "/proc/self/exe"}) {
+    EXPECT_EQ(kind_of(url).value()->name, "sqlite") << url;
+  }
+  EXPECT_EQ(kind_named("sqlite").value()->name, "sqlite");
+}
+
+TEST(Kinds, NamesTheKnownOnesWhereAnotherIsAsked) {
+  const Error error = kind_of("sqlitee:///srv/a.db").error();
+  EXPECT_EQ(error.code, Errc::unsupported);
+  EXPECT_EQ(error.advice, "did you mean 'sqlite:'? known: sqlite:");
+  const Error other = kind_of("postgresql://me:secret@host/db").error();
+  EXPECT_EQ(other.code, Errc::unsupported);
+  EXPECT_EQ((other.message + other.advice).find("secret"), std::string::npos);
+  EXPECT_EQ(kind_of("/srv/folder").error().code, Errc::unsupported);
+  EXPECT_EQ(kind_named("sqlte").error().advice, "did you mean 'sqlite'? known: sqlite");
+}
+
+}  // namespace
+}  // namespace stillpoint::database

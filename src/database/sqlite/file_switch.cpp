@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "database/sqlite/file_switch.h"
+
+#include <cerrno>
+#include <cstdio>
+#include <filesystem>
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+namespace stillpoint::database::sqlite {
+namespace fs = std::filesystem;
+namespace {
+
+// renameat2 with flags that some file systems do not know: they say EINVAL.
+int rename_with(const std::string& from, const std::string& to, unsigned flags) {
+  return ::renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), flags) == 0 ? 0 : errno;
+}
+
+Error rename_error(const std::string& from, const std::string& to, int error_number) {
+  return base::system_error("rename " + from + " to " + to, error_number);
+}
+
+// Never replaces a file.
+Result<void> rename_new(const std::string& from, const std::string& to) {
+  int error = rename_with(from, to, RENAME_NOREPLACE);
+  if (error == EINVAL || error == ENOSYS) {
+    error = exists(to) ? EEXIST : rename_with(from, to, 0);
+  }
+  if (error != 0) return fail(rename_error(from, to, error));
+  return {};
+}
+
+// For file systems that cannot exchange two names: `path` is missing for a moment.
+Result<void> switch_in_turn(const std::string& staged, const std::string& path,
+                            const std::string& kept, const Check& check) {
+  TRY(rename_new(path, kept));
+  Result<void> done = check(kept);
+  if (done) done = rename_new(staged, path);
+  if (!done) TRY(rename_new(kept, path));
+  return done;
+}
+
+}  // namespace
+
+bool exists(const std::string& path) {
+  struct stat info = {};
+  return ::lstat(path.c_str(), &info) == 0;
+}
+
+std::string follow_links(const std::string& path) {
+  fs::path at = path;
+  std::error_code error;
+  for (int links = 0; links < 40 && fs::is_symlink(fs::symlink_status(at, error)); ++links) {
+    at = (at.parent_path() / fs::read_symlink(at, error)).lexically_normal();
+  }
+  return at.string();
+}
+
+std::string kept_name(const std::string& path, base::Time now) {
+  const fs::path original = path;
+  const std::string front =
+      (original.parent_path() / original.stem()).string() + "_before_" + base::compact_time(now);
+  const std::string extension = original.extension().string();
+  std::string name = front + extension;
+  const auto taken = [&] {
+    bool any = exists(name);
+    for (const std::string& suffix : side_suffixes) any = any || exists(name + suffix);
+    return any;
+  };
+  for (int count = 2; taken(); ++count) name = front + "_" + std::to_string(count) + extension;
+  return name;
+}
+
+Result<void> move_side_files(const std::string& from, const std::string& to) {
+  std::vector<std::string> moved;
+  for (const std::string& suffix : side_suffixes) {
+    if (!exists(from + suffix)) continue;
+    const auto done = rename_new(from + suffix, to + suffix);
+    if (!done) {
+      for (const std::string& back : moved) TRY(rename_new(to + back, from + back));
+      return done;
+    }
+    moved.push_back(suffix);
+  }
+  return {};
+}
+
+Result<void> switch_files(const std::string& staged, const std::string& path,
+                          const std::string& kept, const Check& check) {
+  if (!exists(path)) return rename_new(staged, path);
+  const int error = rename_with(staged, path, RENAME_EXCHANGE);
+  if (error == EINVAL || error == ENOSYS) return switch_in_turn(staged, path, kept, check);
+  if (error != 0) return fail(rename_error(staged, path, error));
+  Result<void> done = check(staged);  // which is the old file now
+  if (done) done = rename_new(staged, kept);
+  if (!done) {
+    const int back = rename_with(staged, path, RENAME_EXCHANGE);
+    if (back != 0) return fail(rename_error(staged, path, back));
+  }
+  return done;
+}
+
+}  // namespace stillpoint::database::sqlite

@@ -1,0 +1,261 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "database/sqlite/sqlite_target.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <set>
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/process.h"
+#include "base/random.h"
+#include "base/text.h"
+#include "database/sqlite/file_switch.h"
+#include "database/sqlite/location.h"
+#include "database/sqlite/staged_check.h"
+
+namespace stillpoint::database::sqlite {
+namespace {
+
+class StagedFile : public Target::StagedPart {
+ public:
+  StagedFile(base::File file, std::uint64_t bytes) : file_(std::move(file)), bytes_(bytes) {}
+  Result<void> write(std::uint64_t offset, ByteView bytes) override {
+    TRY_DURING("stage the database", file_.write_at(bytes, offset));
+    written_ += bytes.size();
+    return {};
+  }
+  Result<void> finish() override {
+    const std::uint64_t size = TRY_DURING("stage the database", file_.size());
+    if (written_ != bytes_ || size != bytes_) {
+      return fail(Errc::corrupt, "stage the database: {} of its {} bytes came", written_, bytes_);
+    }
+    TRY_DURING("stage the database", file_.sync());
+    return {};
+  }
+
+ private:
+  base::File file_;
+  std::uint64_t bytes_;
+  std::uint64_t written_ = 0;
+};
+
+// The schema as text is for people; the database file has it too.
+class IgnoredPart : public Target::StagedPart {
+ public:
+  Result<void> write(std::uint64_t, ByteView) override { return {}; }
+  Result<void> finish() override { return {}; }
+};
+
+Result<void> check_room(const std::string& folder, std::uint64_t bytes) {
+  struct statvfs info = {};
+  if (::statvfs(folder.c_str(), &info) != 0) {
+    return fail(base::system_error("find the free space of " + folder, errno));
+  }
+  const std::uint64_t room = std::uint64_t{info.f_bavail} * info.f_frsize;
+  if (room >= bytes) return {};
+  return fail(Error{Errc::no_space,
+                    folder + " has " + base::display_bytes(room) + " free, and " +
+                        base::display_bytes(bytes) + " are needed beside the old data",
+                    "free some space, or restore to another place"});
+}
+
+Result<void> take_over_rights(const base::File& file, const struct stat& old) {
+  // Who may not give files away restores as itself: the mode then keeps others out as before.
+  if (::fchown(file.descriptor(), old.st_uid, old.st_gid) != 0 && errno != EPERM) {
+    return fail(base::system_error("change its owner", errno));
+  }
+  if (::fchmod(file.descriptor(), old.st_mode & 0777) != 0) {
+    return fail(base::system_error("change its mode", errno));
+  }
+  return {};
+}
+
+bool is_damaged(const Error& error) {
+  return error.code == Errc::corrupt;
+}
+
+}  // namespace
+
+SqliteTarget::SqliteTarget(const std::string& path) : path_(follow_links(path)) {}
+
+SqliteTarget::~SqliteTarget() {
+  (void)discard();
+}
+
+std::string SqliteTarget::folder() const {
+  return std::filesystem::path(path_).parent_path().string();
+}
+
+// Whether there is an old file.
+Result<bool> SqliteTarget::check_path() const {
+  struct stat info = {};
+  if (::stat(folder().c_str(), &info) != 0) {
+    return fail(base::system_error("find the folder " + folder(), errno)
+                    .advise("create it: mkdir -p " + folder()));
+  }
+  if (::lstat(path_.c_str(), &info) != 0) {
+    if (errno == ENOENT) return false;
+    return fail(base::system_error("look at " + path_, errno));
+  }
+  if (S_ISREG(info.st_mode)) return true;
+  return fail(Error{Errc::invalid,
+                    "restore to " + path_ + ": it is " +
+                        (S_ISDIR(info.st_mode) ? "a folder" : "not a regular file"),
+                    "name the file that is to be the database"});
+}
+
+Result<Existing> SqliteTarget::inspect() {
+  if (!TRY(check_path())) return Existing{};
+  struct stat info = {};
+  if (::stat(path_.c_str(), &info) != 0) return fail(base::system_error("look at " + path_, errno));
+  const auto bytes = static_cast<std::uint64_t>(info.st_size);
+  const base::Time written{std::chrono::seconds(info.st_mtim.tv_sec)};
+  return Existing {
+    .exists = true, .bytes = bytes,
+    .description = path_ + " (" + base::display_bytes(bytes) + ", written " +
+                   base::display_time(written) + ")",
+    .used_by = TRY(base::openers_of(path_))
+  };
+}
+
+Result<void> SqliteTarget::prepare(std::uint64_t bytes) {
+  const bool old = TRY(check_path());
+  struct stat info = {};
+  if (old && ::stat(path_.c_str(), &info) != 0) {
+    return fail(base::system_error("look at " + path_, errno));
+  }
+  TRY_DURING("restore to " + path_, check_room(folder(), bytes));
+  const std::string staged = path_ + ".stillpoint-" + base::random_token();
+  const base::File file = TRY_DURING("restore to " + path_,
+                                     base::File::open(staged, O_WRONLY | O_CREAT | O_EXCL, 0600));
+  staged_ = staged;
+  if (old) TRY_DURING("stage " + staged, take_over_rights(file, info));
+  return {};
+}
+
+Result<std::unique_ptr<Target::StagedPart>> SqliteTarget::stage(const std::string& path,
+                                                                std::uint64_t bytes) {
+  if (path.starts_with("schema/")) return std::make_unique<IgnoredPart>();
+  if (!path.starts_with("data/")) {
+    return fail(Errc::unsupported, "restore to {}: an SQLite database has no part {}", path_,
+                base::printable(path));
+  }
+  base::File file = TRY(base::File::open(staged_, O_WRONLY));
+  return std::make_unique<StagedFile>(std::move(file), bytes);
+}
+
+Result<void> SqliteTarget::verify(const std::vector<Object>& expected, std::stop_token stop) {
+  TRY_DURING("check the restored database", check_staged(staged_, expected, std::move(stop)));
+  return {};
+}
+
+Result<void> SqliteTarget::refuse_users() const {
+  std::set<std::string> users;
+  for (const std::string& suffix : {std::string(), std::string("-wal"), std::string("-shm")}) {
+    if (!exists(path_ + suffix)) continue;
+    const auto found = TRY(base::openers_of(path_ + suffix));
+    users.insert(found.begin(), found.end());
+  }
+  if (users.empty()) return {};
+  return fail(Error{
+      Errc::busy,
+      "replace " + path_ + ": it is open in " + base::join({users.begin(), users.end()}, ", "),
+      "end them, and run the same command again"});
+}
+
+// The lock keeps everybody out, also those whom /proc does not show, and changes nothing: in WAL
+// mode SQLite then keeps the log's index in its memory instead of sharing it.
+Result<void> SqliteTarget::fence() {
+  TRY(refuse_users());
+  fenced_ = true;
+  if (!exists(path_)) return {};
+  struct stat log_file = {};
+  const bool log = ::stat((path_ + "-wal").c_str(), &log_file) == 0 && log_file.st_size > 0;
+  const auto lock = [&]() -> Result<void> {
+    lock_ = TRY(Connection::open(path_, SQLITE_OPEN_READWRITE));
+    if (log) lock_->keep_log();
+    lock_->limit_waits(base::Deadline(std::chrono::seconds(2)));
+    for (const char* step : {"PRAGMA locking_mode=EXCLUSIVE", "SELECT 1 FROM sqlite_schema LIMIT 1",
+                             "BEGIN EXCLUSIVE", "COMMIT"}) {
+      TRY(lock_->execute(step));
+    }
+    return {};
+  };
+  Result<void> locked = lock();
+  if (locked) return {};
+  lock_.reset();
+  if (is_damaged(locked.error())) return {};  // nobody can be at work in it
+  fenced_ = false;
+  return fail(std::move(locked.error()).during("keep others out of " + path_));
+}
+
+// Moves the log into the old database, so that the file alone is all of it, and removes what is
+// left beside it. A crash in between leaves the old database whole.
+Result<void> SqliteTarget::settle_old() {
+  lock_->keep_log();  // so that closing it later does not remove a log of the new database
+  if (TRY(lock_->text("PRAGMA journal_mode")) == "wal") {
+    const std::int64_t held_up = TRY(lock_->number("PRAGMA wal_checkpoint(TRUNCATE)"));
+    struct stat info = {};
+    const bool left = ::stat((path_ + "-wal").c_str(), &info) == 0 && info.st_size > 0;
+    if (held_up != 0 || left) return fail(Errc::busy, "its log could not be moved into it");
+  }
+  for (const std::string& suffix : side_suffixes) {
+    if (::unlink((path_ + suffix).c_str()) != 0 && errno != ENOENT) {
+      return fail(base::system_error("remove " + path_ + suffix, errno));
+    }
+  }
+  return {};
+}
+
+Result<std::string> SqliteTarget::swap() {
+  if (!fenced_ || staged_.empty()) return fail(Errc::internal, "swap without fence or data");
+  TRY(refuse_users());
+  const bool old = exists(path_);
+  const std::string kept = kept_name(path_, base::now());
+  if (lock_) TRY_DURING("replace " + path_, settle_old());
+  // Those of a damaged or missing database go with it: they must never meet the new one.
+  TRY_DURING("replace " + path_, move_side_files(path_, kept));
+  const auto check = [&](const std::string& old_now) -> Result<void> {
+    const auto users = TRY(base::openers_of(old_now));
+    if (users.empty()) return {};
+    return fail(Error{Errc::busy, "it was opened by " + base::join(users, ", "),
+                      "end them, and run the same command again"});
+  };
+  Result<void> switched = base::sync_directory(folder());
+  if (switched) switched = switch_files(staged_, path_, kept, check);
+  if (!switched) {
+    TRY(move_side_files(kept, path_));
+    return fail(std::move(switched.error()).during("replace " + path_));
+  }
+  staged_.clear();
+  TRY(unfence());
+  TRY(base::sync_directory(folder()));
+  return old ? kept : std::string();
+}
+
+Result<void> SqliteTarget::unfence() {
+  lock_.reset();
+  fenced_ = false;
+  return {};
+}
+
+Result<void> SqliteTarget::discard() {
+  TRY(unfence());
+  const std::string staged = std::exchange(staged_, {});
+  if (staged.empty()) return {};
+  if (::unlink(staged.c_str()) != 0 && errno != ENOENT) {
+    return fail(base::system_error("remove " + staged, errno));
+  }
+  return {};
+}
+
+Result<std::unique_ptr<Target>> open_target(std::string_view url) {
+  return std::make_unique<SqliteTarget>(TRY(path_of(url)));
+}
+
+}  // namespace stillpoint::database::sqlite

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "database/sqlite/connection.h"
+#include "database/target.h"
+
+namespace stillpoint::database::sqlite {
+
+// A database file to be put in place of `path`. While the fence holds the old file's lock, that
+// file is only touched through SQLite (see SqliteDatabase) or by name: stat, rename.
+class SqliteTarget : public Target {
+ public:
+  explicit SqliteTarget(const std::string& path);
+  ~SqliteTarget() override;
+
+  Result<Existing> inspect() override;
+  Result<void> prepare(std::uint64_t bytes) override;
+  Result<std::unique_ptr<StagedPart>> stage(const std::string& path, std::uint64_t bytes) override;
+  Result<void> verify(const std::vector<Object>& expected, std::stop_token stop) override;
+  Result<void> fence() override;
+  Result<std::string> swap() override;
+  Result<void> unfence() override;
+  Result<void> discard() override;
+
+ private:
+  Result<bool> check_path() const;
+  Result<void> refuse_users() const;
+  Result<void> settle_old();
+  std::string folder() const;
+
+  std::string path_;                // with symbolic links followed: the file that is replaced
+  std::string staged_;              // empty: nothing is staged
+  std::optional<Connection> lock_;  // on the old database, where it is one
+  bool fenced_ = false;
+};
+
+Result<std::unique_ptr<Target>> open_target(std::string_view url);
+
+}  // namespace stillpoint::database::sqlite
