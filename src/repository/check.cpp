@@ -18,7 +18,7 @@ constexpr std::size_t findings_max = 1000;  // enough to see that all is lost
 
 class Checker {
  public:
-  Checker(Repository& repository, const CheckOptions& options, CheckProgress& progress,
+  Checker(Repository& repository, const CheckOptions& options, CheckProgress progress,
           std::stop_token stop)
       : repository_(repository), options_(options), progress_(progress), stop_(std::move(stop)) {}
 
@@ -196,7 +196,7 @@ class Checker {
 
   Repository& repository_;
   const CheckOptions options_;
-  CheckProgress& progress_;
+  const CheckProgress progress_;
   const std::stop_token stop_;
   CheckReport report_;
   std::unordered_map<Id, std::vector<PackedBlob>> packs_;
@@ -207,7 +207,7 @@ class Checker {
 }  // namespace
 
 Result<CheckReport> check(Repository& repository, const CheckOptions& options,
-                          CheckProgress& progress, std::stop_token stop) {
+                          CheckProgress progress, std::stop_token stop) {
   Result<CheckReport> report = Checker(repository, options, progress, std::move(stop)).run();
   if (report) report->bytes_read = progress.bytes_done;
   return report;

@@ -15,9 +15,10 @@ struct CheckOptions {
   bool read_data = false;  // read every pack and open every blob, instead of trusting names and sizes
 };
 
+// Where whoever watches reads how far it is.
 struct CheckProgress {
-  std::atomic<std::uint64_t> bytes_total = 0;
-  std::atomic<std::uint64_t> bytes_done = 0;
+  std::atomic<std::uint64_t>& bytes_total;
+  std::atomic<std::uint64_t>& bytes_done;
 };
 
 struct CheckReport {
@@ -33,6 +34,6 @@ struct CheckReport {
 // Looks at everything: records, trees, chunks, index, packs. Goes on after what it finds; fails only
 // where it cannot go on. Changes nothing.
 Result<CheckReport> check(Repository& repository, const CheckOptions& options,
-                          CheckProgress& progress, std::stop_token stop);
+                          CheckProgress progress, std::stop_token stop);
 
 }  // namespace stillpoint::repository

@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "backup/backup_job.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "backup/catalogue.h"
+#include "backup/openings.h"
+#include "backup/version.h"
+#include "base/log.h"
+
+namespace stillpoint::backup {
+namespace {
+
+using repository::BackupWriter;
+using repository::FileContent;
+using repository::FileWriter;
+
+// Hands what a database reads to the repository, and counts it for whoever watches.
+class PartSink : public database::Sink {
+ public:
+  PartSink(FileWriter& file, job::Progress& progress) : file_(file), progress_(progress) {}
+  Result<void> write(std::uint64_t offset, ByteView bytes) override {
+    progress_.bytes_done += bytes.size();
+    return file_.write(offset, bytes);
+  }
+
+ private:
+  FileWriter& file_;
+  job::Progress& progress_;
+};
+
+std::unique_ptr<FileWriter> make_writer(repository::BlobWriter& blobs,
+                                        const database::Layout& layout) {
+  if (layout.page_bytes != 0) {
+    return std::make_unique<FileWriter>(
+        blobs, repository::page_block_bytes(layout.bytes_estimate, layout.page_bytes));
+  }
+  return std::make_unique<FileWriter>(blobs, repository::stream_chunk_sizes(layout.bytes_estimate));
+}
+
+class BackupRun {
+ public:
+  BackupRun(const BackupOptions& options, BackupWriter& writer, job::Job::Context& job)
+      : options_(options), writer_(writer), job_(job) {}
+
+  Result<BackupOutcome> run(Plan& plan) {
+    begin_manifest(plan);
+    Openings openings(plan);
+    if (plan.branch == Branch::no_layer_together) {
+      job_.phase("open snapshots");
+      TRY(openings.open_together());
+      TRY(judge(openings));
+    }
+    for (std::size_t i = 0; i < plan.databases.size(); ++i) {
+      PlannedDatabase& planned = plan.databases[i];
+      TRY(job_.task(planned.spec.name, [&]() -> Result<void> {
+        if (plan.branch != Branch::no_layer_together) TRY(openings.open(i));
+        return read_database(planned, openings.opening(i));
+      }));
+      planned.database.reset();  // nobody waits for us longer than needed
+    }
+    if (plan.branch != Branch::no_layer_together) TRY(judge(openings));
+    return finish();
+  }
+
+ private:
+  void begin_manifest(const Plan& plan) {
+    Manifest& m = outcome_.manifest;
+    m.program = program_version();
+    m.system = plan.system.name;
+    m.label = options_.label;
+    m.created = base::now();
+    m.consistency = plan.system.consistency;
+    m.branch = plan.branch;
+    m.reason = plan.reason;
+  }
+
+  // The verdict is known before any row is read, wherever it can be.
+  Result<void> judge(const Openings& openings) {
+    Manifest& m = outcome_.manifest;
+    m.evidence = openings.evidence();
+    m.verdict = openings.verdict();
+    if (m.verdict == Verdict::proven) return {};
+    std::string against;
+    for (const Evidence& e : m.evidence) {
+      if (!e.holds) against += (against.empty() ? "" : "; ") + e.text;
+    }
+    if (options_.allow_unproven) {
+      log(LogLevel::warning, "the backup is unproven: {}", against);
+      return {};
+    }
+    return fail(Error{Errc::unproven, "consistency could not be proven: " + against,
+                      "run it again at a quieter moment, or accept it with --allow-unproven"});
+  }
+
+  Result<void> read_database(PlannedDatabase& planned, const Opening& opening) {
+    database::Database& database = *planned.database;
+    DatabaseEntry entry;
+    entry.name = planned.spec.name;
+    entry.kind = database.kind();
+    entry.url = database.url();
+    entry.folder = planned.folder;
+    entry.opened = opening.time;
+    entry.open_time = opening.took;
+    entry.capabilities = database.capabilities();
+    entry.settings = database.settings();
+    entry.warnings = database.warnings();
+    entry.objects = TRY_DURING("list " + entry.name, database.objects());
+    for (const database::Object& object : entry.objects) {
+      for (const database::Part& part : object.parts) {
+        job_.progress().bytes_total += part.layout.bytes_estimate;
+      }
+    }
+    for (database::Object& object : entry.objects) {
+      for (const database::Part& part : object.parts) TRY(read_part(database, entry, part));
+      object.parts.clear();
+    }
+    job_.phase("count the rows of " + entry.name);
+    TRY_DURING("count the rows of " + entry.name, database.count(entry.objects, job_.stop()));
+    outcome_.manifest.databases.push_back(std::move(entry));
+    return {};
+  }
+
+  Result<void> read_part(database::Database& database, DatabaseEntry& entry,
+                         const database::Part& part) {
+    const std::string path = entry.folder + "/" + part.path;
+    job_.phase("read " + path);
+    const std::unique_ptr<FileWriter> file = make_writer(writer_.blobs(), part.layout);
+    PartSink sink(*file, job_.progress());
+    const std::string doing = "back up " + path;
+    TRY_DURING(doing, database.read(part, sink, job_.stop()));
+    const FileContent content = TRY_DURING(doing, file->finish());
+    TRY(writer_.add_file(path, content));
+    entry.files.push_back({path, content.size, content_id(content.chunks)});
+    return {};
+  }
+
+  Result<BackupOutcome> finish() {
+    job_.phase("write the manifest");
+    const Manifest& m = outcome_.manifest;
+    TRY(writer_.add_text(manifest_path, encode_manifest(m)));
+    repository::Record record;
+    record.time = m.created;
+    record.hostname = m.system;
+    record.paths = {"/stillpoint/" + m.system};
+    record.tags = {"stillpoint", std::string(name_of(m.verdict))};
+    if (!m.label.empty()) record.tags.push_back(m.label);
+    record.program = m.program;
+    job_.phase("store the last packs");
+    outcome_.record = TRY(writer_.finish(std::move(record)));
+    const auto& counters = writer_.blobs().counters();
+    outcome_.bytes_read = counters.bytes_read;
+    outcome_.bytes_new = counters.bytes_new;
+    outcome_.bytes_stored = counters.bytes_stored;
+    outcome_.chunks = counters.chunks;
+    outcome_.chunks_new = counters.chunks_new;
+    return std::move(outcome_);
+  }
+
+  const BackupOptions& options_;
+  BackupWriter& writer_;
+  job::Job::Context& job_;
+  BackupOutcome outcome_;
+};
+
+}  // namespace
+
+Result<BackupOutcome> take_backup(const System& system, repository::Repository& repository,
+                                  const BackupOptions& options, job::Job::Context& job) {
+  const std::string doing = "back up " + system.name;
+  TRY_DURING(doing, check_system_name(system.name));
+  if (!options.label.empty()) TRY_DURING(doing, check_label(options.label));
+  // All that may take long comes before the snapshots: the lock, the index, the connections.
+  job.phase("lock the repository and read its index");
+  const auto writer =
+      TRY_DURING(doing, BackupWriter::begin(repository, options.write, job.stop()));
+  job.phase("connect");
+  Plan plan = TRY_DURING(doing, make_plan(system, job.stop()));
+  for (const std::string& warning : plan.warnings) log(LogLevel::warning, "{}", warning);
+  return TRY_DURING(doing, BackupRun(options, *writer, job).run(plan));
+}
+
+}  // namespace stillpoint::backup

@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "backup/manifest.h"
+
+#include <array>
+#include <nlohmann/json.hpp>
+
+namespace stillpoint::backup {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr std::array<Branch, 3> branches = {Branch::one_snapshot, Branch::no_layer_separate,
+                                            Branch::no_layer_together};
+
+Json json_of(const Evidence& e) {
+  Json json = {{"kind", e.kind}, {"database", e.database}, {"holds", e.holds}, {"text", e.text}};
+  if (!e.before.empty() || !e.after.empty()) {
+    json["before"] = e.before;
+    json["after"] = e.after;
+  }
+  return json;
+}
+
+Json json_of(const database::Object& object) {
+  Json json = {{"kind", object.kind}, {"name", object.name}};
+  if (object.rows) json["rows"] = *object.rows;
+  return json;
+}
+
+Json json_of(const DatabaseEntry& entry) {
+  Json settings = Json::object();
+  for (const auto& setting : entry.settings) settings[setting.name] = setting.value;
+  Json objects = Json::array();
+  for (const auto& object : entry.objects) objects.push_back(json_of(object));
+  Json files = Json::array();
+  for (const auto& file : entry.files) {
+    files.push_back({{"path", file.path}, {"bytes", file.bytes}, {"content", file.content.hex()}});
+  }
+  return {{"name", entry.name},
+          {"kind", entry.kind},
+          {"url", entry.url},
+          {"folder", entry.folder},
+          {"restore_point", {{"kind", "snapshot"},
+                             {"opened", base::format_time(entry.opened)},
+                             {"open_us", entry.open_time.count()}}},
+          {"capabilities", {{"snapshot", entry.capabilities.snapshot},
+                            {"writers_wait", entry.capabilities.writers_wait},
+                            {"write_mark", entry.capabilities.write_mark}}},
+          {"settings", settings},
+          {"warnings", entry.warnings},
+          {"objects", objects},
+          {"files", files}};
+}
+
+// Reading: at() and get() throw on anything unexpected; decode_manifest catches that once.
+
+Evidence evidence_of(const Json& json) {
+  return {json.at("kind").get<std::string>(), json.at("database").get<std::string>(),
+          json.value("before", ""), json.value("after", ""), json.at("holds").get<bool>(),
+          json.at("text").get<std::string>()};
+}
+
+base::Time time_at(const Json& json, const char* name) {
+  const auto time = base::parse_time(json.at(name).get<std::string>());
+  if (!time) throw std::runtime_error(time.error().message);
+  return *time;
+}
+
+StoredFile file_of(const Json& json) {
+  StoredFile file{json.at("path").get<std::string>(), json.at("bytes").get<std::uint64_t>(), {}};
+  if (!Id::parse(json.at("content").get<std::string>(), file.content)) {
+    throw std::runtime_error("'content' is not a SHA-256");
+  }
+  return file;
+}
+
+DatabaseEntry entry_of(const Json& json) {
+  DatabaseEntry entry;
+  entry.name = json.at("name").get<std::string>();
+  entry.kind = json.at("kind").get<std::string>();
+  entry.url = json.at("url").get<std::string>();
+  entry.folder = json.at("folder").get<std::string>();
+  const Json& point = json.at("restore_point");
+  entry.opened = time_at(point, "opened");
+  entry.open_time = std::chrono::microseconds(point.at("open_us").get<std::int64_t>());
+  const Json& able = json.at("capabilities");
+  entry.capabilities = {able.at("snapshot").get<bool>(), able.at("writers_wait").get<bool>(),
+                        able.at("write_mark").get<bool>()};
+  for (const auto& [name, value] : json.at("settings").items()) {
+    entry.settings.push_back({name, value.get<std::string>()});
+  }
+  entry.warnings = json.at("warnings").get<std::vector<std::string>>();
+  for (const Json& object : json.at("objects")) {
+    database::Object& made = entry.objects.emplace_back();
+    made.kind = object.at("kind").get<std::string>();
+    made.name = object.at("name").get<std::string>();
+    if (object.contains("rows")) made.rows = object.at("rows").get<std::uint64_t>();
+  }
+  for (const Json& file : json.at("files")) entry.files.push_back(file_of(file));
+  return entry;
+}
+
+Manifest manifest_of(const Json& json) {
+  if (const auto format = json.at("format").get<std::uint64_t>(); format != manifest_format) {
+    throw std::runtime_error(fmt::format("it has format {}, this program knows {}: use a newer one",
+                                         format, manifest_format));
+  }
+  Manifest m;
+  m.program = json.at("program").get<std::string>();
+  m.system = json.at("system").get<std::string>();
+  m.label = json.value("label", "");
+  m.created = time_at(json, "created");
+  const auto consistency = consistency_named(json.at("consistency").get<std::string>());
+  if (!consistency) throw std::runtime_error(consistency.error().message);
+  m.consistency = *consistency;
+  const auto branch = json.at("plan").at("branch").get<std::string>();
+  for (const Branch known : branches) {
+    if (name_of(known) == branch) m.branch = known;
+  }
+  m.reason = json.at("plan").at("reason").get<std::string>();
+  m.verdict = json.at("verdict").get<std::string>() == "proven" ? Verdict::proven
+                                                                 : Verdict::unproven;
+  for (const Json& e : json.at("evidence")) m.evidence.push_back(evidence_of(e));
+  for (const Json& entry : json.at("databases")) m.databases.push_back(entry_of(entry));
+  return m;
+}
+
+}  // namespace
+
+std::string_view name_of(Branch branch) {
+  switch (branch) {
+    case Branch::one_snapshot: return "one_snapshot";
+    case Branch::no_layer_separate: return "no_layer_separate";
+    case Branch::no_layer_together: return "no_layer_together";
+  }
+  return "";
+}
+
+std::string_view name_of(Verdict verdict) {
+  return verdict == Verdict::proven ? "proven" : "unproven";
+}
+
+std::string encode_manifest(const Manifest& m) {
+  Json evidence = Json::array();
+  for (const Evidence& e : m.evidence) evidence.push_back(json_of(e));
+  Json databases = Json::array();
+  for (const DatabaseEntry& entry : m.databases) databases.push_back(json_of(entry));
+  Json json = {{"format", manifest_format},
+               {"program", m.program},
+               {"system", m.system},
+               {"layer", "none"},
+               {"created", base::format_time(m.created)},
+               {"consistency", name_of(m.consistency)},
+               {"plan", {{"branch", name_of(m.branch)}, {"reason", m.reason}}},
+               {"verdict", name_of(m.verdict)},
+               {"evidence", evidence},
+               {"databases", databases}};
+  if (!m.label.empty()) json["label"] = m.label;
+  return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+Result<Manifest> decode_manifest(ByteView text) {
+  try {
+    return manifest_of(Json::parse(text.begin(), text.end()));
+  } catch (const std::exception& e) {
+    return fail(Errc::corrupt, "{}: {}", manifest_path, e.what());
+  }
+}
+
+}  // namespace stillpoint::backup

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a backup is going to do, decided before anything is touched.
+#pragma once
+
+#include <memory>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "backup/manifest.h"
+#include "backup/system.h"
+#include "database/database.h"
+
+namespace stillpoint::backup {
+
+struct PlannedDatabase {
+  DatabaseSpec spec = {};
+  std::string folder = {};  // in the backup
+  std::unique_ptr<database::Database> database;  // prepared, not open
+};
+
+struct Plan {
+  System system = {};
+  Branch branch = Branch::one_snapshot;
+  std::string reason = {};
+  std::vector<std::string> steps = {};  // in words, in order
+  std::vector<std::string> warnings = {};
+  std::vector<PlannedDatabase> databases;
+};
+
+// Connects to every database and decides (DESIGN: the decision tree; docs/user/guide.md).
+Result<Plan> make_plan(const System& system, std::stop_token stop);
+
+}  // namespace stillpoint::backup

@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "backup/system.h"
+
+#include <algorithm>
+#include <array>
+#include <cctype>
+
+#include "base/text.h"
+
+namespace stillpoint::backup {
+namespace {
+
+constexpr std::size_t name_bytes_max = 64;
+constexpr std::size_t label_bytes_max = 100;
+
+bool may_be_in_name(char c) {
+  return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '.' || c == '_' || c == '-';
+}
+
+// What follows the last slash, without its ending, and with '_' for what a name may not have.
+std::string stem_of(std::string_view url) {
+  const std::size_t slash = url.find_last_of("/:");
+  std::string stem(url.substr(slash == std::string_view::npos ? 0 : slash + 1));
+  if (const std::size_t dot = stem.rfind('.'); dot != std::string::npos && dot > 0) {
+    stem.resize(dot);
+  }
+  std::replace_if(stem.begin(), stem.end(), [](char c) { return !may_be_in_name(c); }, '_');
+  if (stem.empty() || std::isalnum(static_cast<unsigned char>(stem[0])) == 0) stem = "db" + stem;
+  return stem.substr(0, name_bytes_max);
+}
+
+}  // namespace
+
+std::string_view name_of(Consistency consistency) {
+  return consistency == Consistency::together ? "together" : "separate";
+}
+
+Result<Consistency> consistency_named(std::string_view name) {
+  if (name == "separate") return Consistency::separate;
+  if (name == "together") return Consistency::together;
+  return fail(Errc::invalid, "'{}' is not a consistency: separate or together",
+              base::printable(name));
+}
+
+Result<void> check_system_name(std::string_view name) {
+  const bool good = !name.empty() && name.size() <= name_bytes_max &&
+                    std::isalnum(static_cast<unsigned char>(name[0])) != 0 &&
+                    std::all_of(name.begin(), name.end(), may_be_in_name);
+  if (good) return {};
+  return fail(Errc::invalid,
+              "'{}' is not a name: a letter or digit, then letters, digits, '.', '_', '-', "
+              "{} at most", base::printable(name), name_bytes_max);
+}
+
+Result<void> check_label(std::string_view label) {
+  constexpr std::array<std::string_view, 5> taken = {"stillpoint", "latest", "proven", "paused",
+                                                     "unproven"};
+  if (std::find(taken.begin(), taken.end(), label) != taken.end()) {
+    return fail(Errc::invalid, "'{}' cannot be a label: the word has another meaning", label);
+  }
+  const bool good = !label.empty() && label.size() <= label_bytes_max &&
+                    base::printable(label) == label &&
+                    label.find_first_of(", ") == std::string_view::npos;
+  if (good) return {};
+  return fail(Errc::invalid, "'{}' is not a label: {} printable bytes at most, no comma or blank",
+              base::printable(label), label_bytes_max);
+}
+
+Result<System> system_of_url(const std::string& url) {
+  const std::string name = stem_of(url);
+  TRY(check_system_name(name));
+  return System{name, Consistency::separate, {{name, url}}};
+}
+
+}  // namespace stillpoint::backup

@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/arguments.h"
+
+#include <CLI/CLI.hpp>
+#include <memory>
+#include <sstream>
+#include <vector>
+
+#include "backup/version.h"
+#include "base/text.h"
+#include "cli/exit_code.h"
+
+namespace stillpoint::cli {
+namespace {
+
+constexpr const char* backup_help =
+    "BACKUP: 'latest', 'latest:SYSTEM', a label, or the front of an id (see: stillpoint list)";
+
+constexpr const char* overview = R"(
+Examples:
+  stillpoint init --repo /var/backups/bank
+  stillpoint backup /srv/bank.db --repo /var/backups/bank
+  stillpoint list --repo /var/backups/bank
+  stillpoint restore latest --to /tmp/copy.db --repo /var/backups/bank
+
+The password is taken from --password-file, --password-command, the environment
+(STILLPOINT_PASSWORD, _FILE, _COMMAND, or restic's RESTIC_PASSWORD…) or stillpoint.yaml,
+else it is asked for. Exit codes: 0 done, 1 failed, 2 wrong usage, 10 no repository,
+11 locked, 12 wrong password, 20 refused as unproven, 130 interrupted.)";
+
+class Parser {
+ public:
+  Parser() : app_("Consistent backups of databases, and their restoration.", "stillpoint") {
+    app_.footer(overview);
+    app_.require_subcommand(1);
+    app_.fallthrough();  // so that --json may stand behind the command as well
+    app_.set_version_flag("--version", backup::program_version());
+    add_global_options();
+    add_writing_commands();
+    add_reading_commands();
+    add_restore_command();
+    add_storage_command();
+  }
+
+  Arguments parse(int argc, const char* const* argv) {
+    try {
+      app_.parse(argc, argv);
+    } catch (const CLI::ParseError& e) {
+      return ended(e, argc, argv);
+    }
+    return {global_, chosen_ ? chosen_() : std::optional<Command>(), {}, 0};
+  }
+
+ private:
+  void add_global_options() {
+    app_.add_option("-r,--repo", global_.repository,
+                    "the repository: a folder or URL [STILLPOINT_REPOSITORY, RESTIC_REPOSITORY]");
+    app_.add_option("--config", global_.config,
+                    "configuration file; else ./stillpoint.yaml, /etc/stillpoint/stillpoint.yaml");
+    app_.add_option("--password-file", global_.password_file, "file whose first line is the password");
+    app_.add_option("--password-command", global_.password_command,
+                    "command that prints the password");
+    app_.add_option("--state-dir", global_.state_dir, "where scratch files and journals are kept");
+    app_.add_flag("--json", global_.json, "print JSON on stdout (docs/user/scripting.md)");
+    app_.add_flag("-q,--quiet", global_.quiet, "no progress, no summary");
+    app_.add_flag("-v,--verbose", global_.verbose, "say more on stderr");
+  }
+
+  // A command: its name, what it does, and the options struct that it becomes.
+  template <class T>
+  std::pair<CLI::App*, std::shared_ptr<T>> add(const std::string& name, const std::string& text,
+                                               CLI::App* parent = nullptr) {
+    auto options = std::make_shared<T>();
+    CLI::App* command = (parent == nullptr ? &app_ : parent)->add_subcommand(name, text);
+    command->callback([this, options] { chosen_ = [options] { return Command(*options); }; });
+    return {command, options};
+  }
+
+  void add_writing_commands() {
+    add<InitCommand>("init", "Create a repository");
+    {
+      auto [command, options] = add<BackupCommand>("backup", "Back up systems or databases");
+      command->add_option("WHAT", options->what,
+                          "systems of stillpoint.yaml, or URLs; else every system");
+      command->add_option("-l,--label", options->label, "a name to find this backup by");
+      command->add_option("--compression", options->compression, "off, auto or max (default: auto)")
+          ->check(CLI::IsMember({"off", "auto", "max"}));
+      command->add_option("--pack-size", options->pack_mib, "MiB of a stored object, 4 to 128 (default: 32)")
+          ->check(CLI::Range(4, 128));
+      command->add_flag("--allow-unproven", options->allow_unproven,
+                        "keep the backup even where consistency could not be proven");
+      command->footer("\nExamples:\n  stillpoint backup /srv/bank.db --label before-upgrade\n"
+                      "  stillpoint backup shop        # a system of stillpoint.yaml");
+    }
+    auto [command, options] =
+        add<PlanCommand>("plan", "Show what a backup would do, and why; touch nothing");
+    command->add_option("WHAT", options->what, "systems or URLs, as for backup");
+  }
+
+  void add_reading_commands() {
+    {
+      auto [command, options] = add<ListCommand>("list", "List the backups, oldest first");
+      command->add_option("SYSTEM", options->system, "of this system only");
+    }
+    {
+      auto [command, options] = add<ShowCommand>("show", "Show what a backup holds and its evidence");
+      command->add_option("BACKUP", options->backup, backup_help)->required();
+    }
+    {
+      auto [command, options] = add<LsCommand>("ls", "List the files in a backup");
+      command->add_option("BACKUP", options->backup, backup_help)->required();
+      command->add_option("PATH", options->path, "below this folder only");
+    }
+    {
+      auto [command, options] = add<DumpCommand>("dump", "Print one file of a backup");
+      command->add_option("BACKUP", options->backup, backup_help)->required();
+      command->add_option("PATH", options->path, "the file, as ls shows it")->required();
+      command->add_option("-o,--output", options->output, "write it to this new file instead");
+    }
+    {
+      auto [command, options] = add<CheckCommand>("check", "Check the repository");
+      command->add_flag("--read-data", options->read_data, "read and open every stored byte");
+    }
+    auto [command, options] = add<VerifyCommand>(
+        "verify", "Restore a backup to a scratch place, check it, and remove it (a drill)");
+    command->add_option("BACKUP", options->backup, std::string(backup_help) + ". Default: latest");
+    command->add_option("--scratch", options->scratch, "a folder with room for the databases");
+  }
+
+  void add_restore_command() {
+    auto [command, options] = add<RestoreCommand>(
+        "restore", "Restore databases: staged and checked beside the old ones, then switched");
+    command->add_option("BACKUP", options->backup, backup_help)->required();
+    command->add_option("-d,--database", options->databases, "only this database (repeatable)");
+    command->add_option("--to", options->to, "[DATABASE=]URL: somewhere else (repeatable)");
+    command->add_flag("-y,--yes", options->yes, "do not ask before replacing what exists");
+    command->add_flag("--dry-run", options->dry_run, "show what would be replaced, and stop");
+    command->footer("\nWhat is replaced is kept beside it as NAME_before_TIME.\n\nExamples:\n"
+                    "  stillpoint restore latest                       # to where it came from\n"
+                    "  stillpoint restore latest:bank --to /tmp/bank.db");
+  }
+
+  void add_storage_command() {
+    CLI::App* storage = app_.add_subcommand("storage", "Work on storages");
+    storage->require_subcommand(1);
+    auto [command, options] = add<StorageCheckCommand>(
+        "check", "Check that a storage keeps the promises that backups rest on", storage);
+    command->add_option("URL", options->url, "the storage, as for --repo")->required();
+  }
+
+  Arguments ended(const CLI::ParseError& e, int argc, const char* const* argv) {
+    std::ostringstream out;
+    std::ostringstream err;
+    const int code = app_.exit(e, out, err);
+    if (code == 0) return {global_, {}, out.str(), 0};
+    std::string text = "stillpoint: " + std::string(e.what());
+    const std::string meant = suggestion(argc, argv);
+    if (!meant.empty()) text += "\n  did you mean '" + meant + "'?";
+    return {global_, {}, text + "\n  see: stillpoint --help", exit_usage};
+  }
+
+  // The command or option most like a word that is neither.
+  std::string suggestion(int argc, const char* const* argv) {
+    std::vector<std::string> known;
+    const auto add_names = [&](const CLI::App& app) {
+      for (const CLI::Option* option : app.get_options()) {
+        for (const std::string& name : option->get_lnames()) known.push_back("--" + name);
+      }
+    };
+    add_names(app_);
+    for (const CLI::App* command : app_.get_subcommands({})) {
+      known.push_back(command->get_name());
+      if (app_.got_subcommand(command->get_name())) add_names(*command);
+    }
+    for (int i = 1; i < argc; ++i) {
+      const std::string word = base::split(argv[i], '=')[0];
+      const std::string near = base::closest(word, known);
+      if (!near.empty() && near != word) return near;
+      if (near == word && word[0] != '-') break;  // a real command: what follows are its arguments
+    }
+    for (int i = 1; i < argc; ++i) {
+      const std::string word = base::split(argv[i], '=')[0];
+      const std::string near = word.rfind("--", 0) == 0 ? base::closest(word, known) : "";
+      if (!near.empty() && near != word) return near;
+    }
+    return {};
+  }
+
+  CLI::App app_;
+  GlobalOptions global_;
+  std::function<std::optional<Command>()> chosen_;
+};
+
+}  // namespace
+
+Arguments parse_arguments(int argc, const char* const* argv) {
+  return Parser().parse(argc, argv);
+}
+
+}  // namespace stillpoint::cli

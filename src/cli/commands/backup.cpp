@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "backup/backup_job.h"
+
+#include "base/log.h"
+#include "base/text.h"
+#include "cli/commands/commands.h"
+#include "cli/exit_code.h"
+#include "cli/output.h"
+
+namespace stillpoint::cli {
+namespace {
+
+using backup::BackupOutcome;
+using backup::DatabaseEntry;
+
+std::uint64_t rows_of(const DatabaseEntry& entry, std::size_t& tables) {
+  std::uint64_t rows = 0;
+  for (const auto& object : entry.objects) {
+    if (!object.rows) continue;
+    rows += *object.rows;
+    ++tables;
+  }
+  return rows;
+}
+
+std::uint64_t bytes_of(const DatabaseEntry& entry) {
+  std::uint64_t bytes = 0;
+  for (const auto& file : entry.files) bytes += file.bytes;
+  return bytes;
+}
+
+Json json_of(const BackupOutcome& outcome, std::chrono::steady_clock::duration took) {
+  Json databases = Json::array();
+  for (const DatabaseEntry& entry : outcome.manifest.databases) {
+    std::size_t tables = 0;
+    const std::uint64_t rows = rows_of(entry, tables);
+    databases.push_back({{"name", entry.name},
+                         {"bytes", bytes_of(entry)},
+                         {"tables", tables},
+                         {"rows", rows},
+                         {"open_us", entry.open_time.count()}});
+  }
+  return {{"type", "summary"},
+          {"backup", outcome.record.id.hex()},
+          {"system", outcome.manifest.system},
+          {"label", outcome.manifest.label},
+          {"verdict", backup::name_of(outcome.manifest.verdict)},
+          {"consistency", backup::name_of(outcome.manifest.consistency)},
+          {"databases", databases},
+          {"bytes_read", outcome.bytes_read},
+          {"bytes_new", outcome.bytes_new},
+          {"bytes_stored", outcome.bytes_stored},
+          {"chunks", outcome.chunks},
+          {"chunks_new", outcome.chunks_new},
+          {"seconds", std::chrono::duration<double>(took).count()}};
+}
+
+std::string text_of(const BackupOutcome& outcome, std::chrono::steady_clock::duration took) {
+  const backup::Manifest& m = outcome.manifest;
+  const bool separate = m.branch == backup::Branch::no_layer_separate;
+  std::string text = fmt::format("backup {} of {}: {}{}\n", outcome.record.id.brief(), m.system,
+                                 backup::name_of(m.verdict),
+                                 separate ? ", each database for itself" : "");
+  for (const DatabaseEntry& entry : m.databases) {
+    std::size_t tables = 0;
+    const std::uint64_t rows = rows_of(entry, tables);
+    text += fmt::format("  {}: {}, {} rows in {} tables, snapshot opened in {}\n", entry.name,
+                        base::display_bytes(bytes_of(entry)), base::display_count(rows), tables,
+                        base::display_duration(entry.open_time));
+  }
+  const double seconds = std::max(std::chrono::duration<double>(took).count(), 1e-3);
+  const auto rate = static_cast<double>(outcome.bytes_read) / seconds;
+  text += fmt::format("  read {}, new {}, stored {} in {} ({}/s)\n",
+                      base::display_bytes(outcome.bytes_read),
+                      base::display_bytes(outcome.bytes_new),
+                      base::display_bytes(outcome.bytes_stored), base::display_duration(took),
+                      base::display_bytes(static_cast<std::uint64_t>(rate)));
+  return text;
+}
+
+Result<backup::BackupOptions> options_of(const BackupCommand& command, const Config& config) {
+  backup::BackupOptions options;
+  options.label = command.label;
+  options.allow_unproven = command.allow_unproven;
+  const std::string compression =
+      !command.compression.empty() ? command.compression : config.compression;
+  if (!compression.empty()) {
+    options.write.compression = TRY(repository::compression_named(compression));
+  }
+  const int mib = command.pack_mib != 0 ? command.pack_mib : config.pack_mib;
+  if (mib != 0) options.write.pack_bytes = static_cast<std::size_t>(mib) << 20;
+  return options;
+}
+
+}  // namespace
+
+Result<int> run(const BackupCommand& command, const Session& session) {
+  const auto systems = TRY(find_systems(session, command.what));
+  const backup::BackupOptions options = TRY(options_of(command, session.config));
+  const auto repository = TRY(open_repository(session));
+  std::optional<Error> first_failure;
+  // One system's failure does not keep the others from being backed up.
+  for (const backup::System& system : systems) {
+    const auto begin = std::chrono::steady_clock::now();
+    std::optional<BackupOutcome> outcome;
+    const auto done = run_job(session, "back up " + system.name,
+                              [&](job::Job::Context& context) -> Result<void> {
+      outcome = TRY(backup::take_backup(system, *repository, options, context));
+      return {};
+    });
+    if (!done) {
+      if (systems.size() == 1 || done.error().code == Errc::cancelled) {
+        return fail(Error(done.error()));
+      }
+      print_error(done.error(), session.options.json);
+      if (!first_failure) first_failure = done.error();
+      continue;
+    }
+    const auto took = std::chrono::steady_clock::now() - begin;
+    if (session.options.json) {
+      print_json(json_of(*outcome, took));
+    } else if (!session.options.quiet) {
+      print(text_of(*outcome, took));
+    }
+  }
+  return first_failure ? exit_code_of(first_failure->code) : exit_done;
+}
+
+}  // namespace stillpoint::cli

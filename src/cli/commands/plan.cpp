@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "backup/plan.h"
+
+#include "cli/commands/commands.h"
+#include "cli/exit_code.h"
+#include "cli/output.h"
+
+namespace stillpoint::cli {
+namespace {
+
+Json json_of(const backup::Plan& plan) {
+  Json databases = Json::array();
+  for (const auto& planned : plan.databases) {
+    const database::Capabilities able = planned.database->capabilities();
+    databases.push_back({{"name", planned.spec.name},
+                         {"kind", planned.database->kind()},
+                         {"url", planned.database->url()},
+                         {"capabilities", {{"snapshot", able.snapshot},
+                                           {"writers_wait", able.writers_wait},
+                                           {"write_mark", able.write_mark}}}});
+  }
+  return {{"type", "plan"},
+          {"system", plan.system.name},
+          {"branch", backup::name_of(plan.branch)},
+          {"reason", plan.reason},
+          {"steps", plan.steps},
+          {"warnings", plan.warnings},
+          {"databases", databases}};
+}
+
+std::string text_of(const backup::Plan& plan) {
+  std::string text = "system " + plan.system.name + ": " +
+                     std::string(backup::name_of(plan.branch)) + "\n  why: " + plan.reason + "\n";
+  int number = 0;
+  for (const std::string& step : plan.steps) text += fmt::format("  {}. {}\n", ++number, step);
+  for (const std::string& warning : plan.warnings) text += "  note: " + warning + "\n";
+  return text;
+}
+
+}  // namespace
+
+Result<int> run(const PlanCommand& command, const Session& session) {
+  for (const backup::System& system : TRY(find_systems(session, command.what))) {
+    const backup::Plan plan =
+        TRY_DURING("plan a backup of " + system.name, backup::make_plan(system, session.stop));
+    if (session.options.json) {
+      print_json(json_of(plan));
+    } else {
+      print(text_of(plan));
+    }
+  }
+  return exit_done;
+}
+
+}  // namespace stillpoint::cli

@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <unistd.h>
+
+#include <iostream>
+
+#include "backup/restore_job.h"
+#include "base/text.h"
+#include "cli/commands/commands.h"
+#include "cli/exit_code.h"
+#include "cli/output.h"
+
+namespace stillpoint::cli {
+namespace {
+
+// "URL" for a backup of one database, "DATABASE=URL" else.
+Result<backup::RestoreRequest> request_of(const RestoreCommand& command,
+                                          const backup::Manifest& manifest) {
+  backup::RestoreRequest request{command.databases, {}};
+  for (const std::string& to : command.to) {
+    const std::size_t equals = to.find('=');
+    const std::string front = to.substr(0, equals);
+    const bool named = equals != std::string::npos && front.find('/') == std::string::npos &&
+                       front.find(':') == std::string::npos;
+    if (named) {
+      request.to[front] = to.substr(equals + 1);
+      continue;
+    }
+    const auto& chosen = command.databases;
+    if (chosen.size() != 1 && manifest.databases.size() != 1) {
+      return fail(Error{Errc::invalid, "--to " + to + ": the backup holds several databases",
+                        "say which: --to DATABASE=" + to});
+    }
+    request.to[chosen.size() == 1 ? chosen[0] : manifest.databases[0].name] = to;
+  }
+  return request;
+}
+
+std::string describe(const backup::RestorePlan& plan) {
+  std::string text = fmt::format("restore backup {} of {} from {} UTC ({})\n",
+                                 plan.backup.record.id.brief(), plan.backup.system,
+                                 base::display_time(plan.manifest.created), plan.backup.verdict);
+  for (const auto& planned : plan.databases) {
+    text += fmt::format("  {} -> {}\n", planned.entry.name, base::printable(planned.url));
+    text += planned.existing.exists
+                ? "    REPLACES " + base::printable(planned.existing.description) +
+                      ", which is kept beside it\n"
+                : "    nothing is there yet\n";
+    for (const std::string& user : planned.existing.used_by) text += "    open by " + user + "\n";
+  }
+  return text;
+}
+
+Result<void> confirm(const backup::RestorePlan& plan, bool yes) {
+  bool replaces = false;
+  for (const auto& planned : plan.databases) replaces |= planned.existing.exists;
+  if (!replaces || yes) return {};
+  if (::isatty(STDIN_FILENO) == 0) {
+    return fail(Error{Errc::invalid, "restore: it would replace what exists, and nobody is asked",
+                      "look at it with --dry-run, then give --yes; or restore elsewhere with --to"});
+  }
+  std::cerr << "replace it? Type yes: ";
+  std::string answer;
+  std::getline(std::cin, answer);
+  if (answer == "yes") return {};
+  return fail(Errc::cancelled, "restore: not confirmed; nothing was changed");
+}
+
+Json json_of(const backup::RestorePlan& plan, const std::string& type) {
+  Json databases = Json::array();
+  for (const auto& planned : plan.databases) {
+    databases.push_back({{"name", planned.entry.name},
+                         {"url", planned.url},
+                         {"replaces", planned.existing.exists},
+                         {"existing", planned.existing.description},
+                         {"used_by", planned.existing.used_by}});
+  }
+  return {{"type", type}, {"backup", plan.backup.record.id.hex()}, {"databases", databases}};
+}
+
+void report(const std::vector<backup::RestoredDatabase>& done, const Session& session,
+            const std::string& id) {
+  if (session.options.json) {
+    Json databases = Json::array();
+    for (const auto& one : done) {
+      databases.push_back({{"name", one.name},
+                           {"url", one.url},
+                           {"kept", one.kept},
+                           {"bytes", one.bytes},
+                           {"rows", one.rows}});
+    }
+    print_json({{"type", "summary"}, {"backup", id}, {"databases", databases}});
+    return;
+  }
+  if (session.options.quiet) return;
+  for (const auto& one : done) {
+    print(fmt::format("restored {} to {}: {}, {} rows, checked\n", one.name,
+                      base::printable(one.url), base::display_bytes(one.bytes),
+                      base::display_count(one.rows)));
+    if (!one.kept.empty()) print("  the old one is kept as " + base::printable(one.kept) + "\n");
+  }
+}
+
+}  // namespace
+
+Result<int> run(const RestoreCommand& command, const Session& session) {
+  const Reading reading = TRY(open_for_reading(session, true));
+  const auto backup =
+      TRY(backup::find_backup(*reading.repository, command.backup, session.stop));
+  const auto manifest = TRY(backup::load_manifest(*reading.repository, backup, session.stop));
+  const auto request = TRY(request_of(command, manifest));
+  backup::RestorePlan plan =
+      TRY(backup::plan_restore(*reading.repository, backup, request, session.stop));
+  if (command.dry_run) {
+    if (session.options.json) {
+      print_json(json_of(plan, "plan"));
+    } else {
+      print(describe(plan));
+    }
+    return exit_done;
+  }
+  if (!session.options.quiet) std::cerr << describe(plan);
+  TRY(confirm(plan, command.yes));
+  std::vector<backup::RestoredDatabase> done;
+  TRY(run_job(session, "restore", [&](job::Job::Context& context) -> Result<void> {
+    done = TRY(backup::restore(*reading.repository, plan, context));
+    return {};
+  }));
+  report(done, session, backup.record.id.hex());
+  return exit_done;
+}
+
+}  // namespace stillpoint::cli

@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/config.h"
+
+#include <yaml-cpp/yaml.h>
+
+#include <filesystem>
+#include <functional>
+#include <map>
+
+#include "base/file.h"
+#include "base/limits.h"
+#include "base/text.h"
+#include "repository/compression.h"
+
+namespace stillpoint::cli {
+namespace {
+
+// Reads one value and stores it where it belongs.
+using Reader = std::function<Result<void>(const YAML::Node&)>;
+using Readers = std::map<std::string, Reader>;
+
+class ConfigParser {
+ public:
+  explicit ConfigParser(std::string path) : path_(std::move(path)) { config_.path = path_; }
+
+  Result<Config> parse(const std::string& text) {
+    const YAML::Node root = YAML::Load(text);
+    if (root.IsNull()) return std::move(config_);
+    TRY(read_map(root, "the configuration",
+                 {{"repository", [&](const YAML::Node& n) { return read_repository(n); }},
+                  {"systems", [&](const YAML::Node& n) { return read_systems(n); }},
+                  {"state_dir", text_into(config_.state_dir)}}));
+    return std::move(config_);
+  }
+
+  tl::unexpected<Error> wrong(const YAML::Mark& at, const std::string& what,
+                              std::string advice = {}) const {
+    return fail(Error{Errc::invalid,
+                      fmt::format("{}:{}:{}: {}", path_, at.line + 1, at.column + 1, what),
+                      std::move(advice)});
+  }
+
+ private:
+  Result<void> read_map(const YAML::Node& map, const std::string& what, const Readers& readers) {
+    if (!map.IsMap()) return wrong(map.Mark(), what + " must be a map of names to values");
+    for (const auto& entry : map) {
+      const auto name = entry.first.as<std::string>();
+      const auto reader = readers.find(name);
+      if (reader == readers.end()) return unknown_key(entry.first, what, readers);
+      TRY(reader->second(entry.second));
+    }
+    return {};
+  }
+
+  tl::unexpected<Error> unknown_key(const YAML::Node& key, const std::string& what,
+                                    const Readers& readers) const {
+    std::vector<std::string> known;
+    for (const auto& [name, reader] : readers) known.push_back(name);
+    const auto name = key.as<std::string>();
+    const std::string near = base::closest(name, known);
+    return wrong(key.Mark(), fmt::format("{} has no key '{}'", what, base::printable(name)),
+                 near.empty() ? "known are: " + base::join(known, ", ")
+                              : "did you mean '" + near + "'?");
+  }
+
+  Reader text_into(std::string& place) {
+    return [this, &place](const YAML::Node& node) -> Result<void> {
+      if (!node.IsScalar()) return wrong(node.Mark(), "a text is expected here");
+      place = node.as<std::string>();
+      return {};
+    };
+  }
+
+  Result<void> read_repository(const YAML::Node& node) {
+    return read_map(
+        node, "repository",
+        {{"url", text_into(config_.repository)},
+         {"password_file", text_into(config_.password_file)},
+         {"password_command", text_into(config_.password_command)},
+         {"compression",
+          [this](const YAML::Node& n) -> Result<void> {
+            TRY(text_into(config_.compression)(n));
+            const auto known = repository::compression_named(config_.compression);
+            if (!known) return wrong(n.Mark(), known.error().message);
+            return {};
+          }},
+         {"pack_size", [this](const YAML::Node& n) -> Result<void> {
+            if (!n.IsScalar() || !YAML::convert<int>::decode(n, config_.pack_mib) ||
+                config_.pack_mib < 4 || config_.pack_mib > 128) {
+              return wrong(n.Mark(), "pack_size is a number of MiB from 4 to 128");
+            }
+            return {};
+          }}});
+  }
+
+  Result<void> read_systems(const YAML::Node& node) {
+    if (!node.IsMap()) return wrong(node.Mark(), "systems must be a map of names to systems");
+    for (const auto& entry : node) {
+      backup::System system;
+      system.name = entry.first.as<std::string>();
+      if (const auto good = backup::check_system_name(system.name); !good) {
+        return wrong(entry.first.Mark(), good.error().message);
+      }
+      TRY(read_system(entry.second, system));
+      if (system.databases.empty()) {
+        return wrong(entry.first.Mark(), "system " + system.name + " has no databases");
+      }
+      config_.systems.push_back(std::move(system));
+    }
+    return {};
+  }
+
+  Result<void> read_system(const YAML::Node& node, backup::System& system) {
+    const auto consistency = [&](const YAML::Node& n) -> Result<void> {
+      std::string text;
+      TRY(text_into(text)(n));
+      const auto known = backup::consistency_named(text);
+      if (!known) return wrong(n.Mark(), known.error().message);
+      system.consistency = *known;
+      return {};
+    };
+    const auto layer = [&](const YAML::Node& n) -> Result<void> {
+      std::string text;
+      TRY(text_into(text)(n));
+      if (text != "none") {
+        return wrong(n.Mark(), fmt::format("layer '{}' is not supported", base::printable(text)),
+                     "this version knows the layer 'none'");
+      }
+      return {};
+    };
+    return read_map(node, "system " + system.name,
+                    {{"layer", layer},
+                     {"consistency", consistency},
+                     {"databases", [&](const YAML::Node& n) { return read_databases(n, system); }}});
+  }
+
+  Result<void> read_databases(const YAML::Node& node, backup::System& system) {
+    if (!node.IsMap()) return wrong(node.Mark(), "databases must be a map of names to URLs");
+    for (const auto& entry : node) {
+      backup::DatabaseSpec spec;
+      spec.name = entry.first.as<std::string>();
+      if (const auto good = backup::check_system_name(spec.name); !good) {
+        return wrong(entry.first.Mark(), good.error().message);
+      }
+      TRY(text_into(spec.url)(entry.second));
+      system.databases.push_back(std::move(spec));
+    }
+    return {};
+  }
+
+  std::string path_;
+  Config config_;
+};
+
+}  // namespace
+
+Result<Config> parse_config(const std::string& text, const std::string& path) {
+  ConfigParser parser(path);
+  try {
+    return parser.parse(text);
+  } catch (const YAML::Exception& e) {
+    return parser.wrong(e.mark, "not YAML: " + e.msg);
+  }
+}
+
+Result<Config> load_config(const std::string& path) {
+  std::string found = path;
+  if (found.empty()) {
+    for (const char* place : {"stillpoint.yaml", "/etc/stillpoint/stillpoint.yaml"}) {
+      std::error_code ignored;
+      if (found.empty() && std::filesystem::exists(place, ignored)) found = place;
+    }
+  }
+  if (found.empty()) return Config();
+  const Bytes text =
+      TRY_DURING("read the configuration", base::read_file(found, limits::config_bytes_max));
+  return parse_config(std::string(base::text_of(text)), found);
+}
+
+}  // namespace stillpoint::cli

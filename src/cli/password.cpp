@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/password.h"
+
+#include <fcntl.h>
+#include <termios.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <optional>
+
+#include "base/file.h"
+#include "base/limits.h"
+#include "base/process.h"
+
+namespace stillpoint::cli {
+namespace {
+
+std::string environment(const std::string& name) {
+  const char* value = std::getenv(name.c_str());
+  return value == nullptr ? "" : value;
+}
+
+// The first line: what an editor or echo put after it does not count.
+Result<base::Secret> first_line(std::string_view text, const std::string& from) {
+  const std::size_t end = text.find_first_of("\r\n");
+  base::Secret secret{std::string(text.substr(0, end))};
+  if (secret.reveal().empty()) {
+    return fail(Errc::invalid, "the password from {} is empty", from);
+  }
+  return secret;
+}
+
+Result<base::Secret> from_file(const std::string& path) {
+  const Bytes text = TRY_DURING("read the password file",
+                                base::read_file(path, limits::password_bytes_max));
+  return first_line(base::text_of(text), path);
+}
+
+Result<base::Secret> from_command(const std::string& command) {
+  const std::string text =
+      TRY_DURING("ask the password command",
+                 base::run_command(command, limits::password_command_time,
+                                   limits::password_bytes_max));
+  return first_line(text, "the password command");
+}
+
+// Reads a line from the terminal without showing it.
+Result<std::string> ask(const base::File& terminal, std::string_view question) {
+  TRY(terminal.write(base::view_of(question)));
+  termios before = {};
+  ::tcgetattr(terminal.descriptor(), &before);
+  termios silent = before;
+  silent.c_lflag &= ~static_cast<tcflag_t>(ECHO);
+  ::tcsetattr(terminal.descriptor(), TCSAFLUSH, &silent);
+  std::string line;
+  char c = 0;
+  while (::read(terminal.descriptor(), &c, 1) == 1 && c != '\n') line += c;
+  ::tcsetattr(terminal.descriptor(), TCSAFLUSH, &before);
+  TRY(terminal.write(base::view_of("\n")));
+  return line;
+}
+
+Result<base::Secret> from_terminal(bool twice) {
+  auto terminal = base::File::open("/dev/tty", O_RDWR);
+  if (!terminal || !::isatty(STDIN_FILENO)) {
+    return fail(Error{Errc::invalid, "no password was given for the repository",
+                      "give --password-file or --password-command, or set STILLPOINT_PASSWORD"});
+  }
+  std::string password = TRY(ask(*terminal, "password of the repository: "));
+  if (password.empty()) return fail(Errc::invalid, "the password is empty");
+  if (twice && TRY(ask(*terminal, "the same again: ")) != password) {
+    return fail(Errc::invalid, "the two passwords differ");
+  }
+  return base::Secret(std::move(password));
+}
+
+// One place where a password may come from: its value, a file's name, a command.
+Result<std::optional<base::Secret>> from_source(const std::string& value, const std::string& file,
+                                                const std::string& command,
+                                                const std::string& where) {
+  if (!file.empty()) return std::optional<base::Secret>(TRY(from_file(file)));
+  if (!command.empty()) return std::optional<base::Secret>(TRY(from_command(command)));
+  if (!value.empty()) return std::optional<base::Secret>(TRY(first_line(value, where)));
+  return std::optional<base::Secret>();
+}
+
+}  // namespace
+
+Result<base::Secret> find_password(const GlobalOptions& options, const Config& config,
+                                   bool twice) {
+  if (auto given = TRY(from_source("", options.password_file, options.password_command, ""))) {
+    return std::move(*given);
+  }
+  const auto of_environment = [](const std::string& prefix) {
+    return from_source(environment(prefix), environment(prefix + "_FILE"),
+                       environment(prefix + "_COMMAND"), prefix);
+  };
+  if (auto ours = TRY(of_environment("STILLPOINT_PASSWORD"))) return std::move(*ours);
+  if (auto written = TRY(from_source("", config.password_file, config.password_command, ""))) {
+    return std::move(*written);
+  }
+  if (auto restics = TRY(of_environment("RESTIC_PASSWORD"))) return std::move(*restics);
+  return from_terminal(twice);
+}
+
+}  // namespace stillpoint::cli

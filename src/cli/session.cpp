@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/session.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <filesystem>
+
+#include "base/file.h"
+#include "base/log.h"
+#include "base/text.h"
+#include "cli/password.h"
+#include "cli/progress_display.h"
+#include "database/target.h"
+#include "storage/decorators/retrying.h"
+
+namespace stillpoint::cli {
+namespace {
+
+std::string environment(const char* name) {
+  const char* value = std::getenv(name);
+  return value == nullptr ? "" : value;
+}
+
+bool looks_like_url(const std::string& word) {
+  std::error_code ignored;
+  return word.find('/') != std::string::npos || word.find(':') != std::string::npos ||
+         std::filesystem::exists(word, ignored) || database::kind_of(word).has_value();
+}
+
+}  // namespace
+
+Result<std::string> repository_url(const Session& session) {
+  for (const std::string& url :
+       {session.options.repository, environment("STILLPOINT_REPOSITORY"),
+        session.config.repository, environment("RESTIC_REPOSITORY")}) {
+    if (!url.empty()) return url;
+  }
+  return fail(Error{Errc::invalid, "no repository was named",
+                    "give --repo, set STILLPOINT_REPOSITORY, or write it into stillpoint.yaml"});
+}
+
+Result<std::unique_ptr<repository::Repository>> open_repository(const Session& session) {
+  const std::string url = TRY(repository_url(session));
+  auto backend = std::make_unique<storage::Retrying>(TRY(storage::open(url)), session.stop);
+  // Whether there is one is asked first: a password for nothing would be a silly question.
+  const auto config = backend->stat("config");
+  if (!config && config.error().code == Errc::not_found) {
+    return repository::Repository::open(std::move(backend), base::Secret());
+  }
+  const base::Secret password = TRY(find_password(session.options, session.config, false));
+  return repository::Repository::open(std::move(backend), password);
+}
+
+Result<Reading> open_for_reading(const Session& session, bool with_index) {
+  Reading reading;
+  reading.repository = TRY(open_repository(session));
+  auto lock = repository::Lock::acquire(*reading.repository, repository::LockKind::shared,
+                                        session.stop);
+  if (lock) {
+    reading.lock = std::move(*lock);
+  } else if (lock.error().code == Errc::denied || lock.error().code == Errc::no_space) {
+    log(LogLevel::info, "read without a lock: {}", lock.error().message);
+  } else {
+    return fail(std::move(lock.error()));
+  }
+  if (with_index) TRY(reading.repository->load_index(session.stop));
+  return reading;
+}
+
+Result<std::vector<backup::System>> find_systems(const Session& session,
+                                                 const std::vector<std::string>& what) {
+  const std::vector<backup::System>& known = session.config.systems;
+  if (what.empty() && known.empty()) {
+    return fail(Error{Errc::invalid, "nothing was named to back up",
+                      "name a database (stillpoint backup /srv/bank.db) or write stillpoint.yaml"});
+  }
+  if (what.empty()) return known;
+  std::vector<backup::System> systems;
+  for (const std::string& word : what) {
+    const auto at = std::find_if(known.begin(), known.end(),
+                                 [&](const backup::System& s) { return s.name == word; });
+    if (at != known.end()) {
+      systems.push_back(*at);
+    } else if (looks_like_url(word)) {
+      systems.push_back(TRY(backup::system_of_url(word)));
+    } else {
+      std::vector<std::string> names;
+      for (const backup::System& system : known) names.push_back(system.name);
+      const std::string near = base::closest(word, names);
+      return fail(Error{Errc::not_found,
+                        fmt::format("'{}' is neither a system nor a database",
+                                    base::printable(word)),
+                        !near.empty()    ? "did you mean '" + near + "'?"
+                        : names.empty() ? "give a file or a URL, or describe it in stillpoint.yaml"
+                                         : "known systems: " + base::join(names, ", ")});
+    }
+  }
+  return systems;
+}
+
+Result<void> run_job(const Session& session, const std::string& kind,
+                     const job::Job::Work& work) {
+  const bool talk = !session.options.quiet;
+  ProgressDisplay display(talk && !session.options.json, talk && session.options.json);
+  job::Job job(kind);
+  const std::stop_callback cancel(session.stop, [&] { job.cancel(); });
+  job.start(work);
+  while (!job.wait_for(std::chrono::milliseconds(500))) display.update(job.status());
+  display.finish(job.status());
+  return job.result();
+}
+
+Result<std::string> state_dir(const Session& session) {
+  std::string folder = session.options.state_dir;
+  if (folder.empty()) folder = session.config.state_dir;
+  if (folder.empty() && ::geteuid() == 0) folder = "/var/lib/stillpoint";
+  if (folder.empty() && !environment("XDG_STATE_HOME").empty()) {
+    folder = environment("XDG_STATE_HOME") + "/stillpoint";
+  }
+  if (folder.empty()) folder = environment("HOME") + "/.local/state/stillpoint";
+  TRY_DURING("state folder", base::make_directories(folder));
+  return folder;
+}
+
+}  // namespace stillpoint::cli

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the commands of one run share: options, configuration, the stop request, output.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "backup/system.h"
+#include "base/result.h"
+#include "cli/config.h"
+#include "cli/options.h"
+#include "job/job.h"
+#include "repository/lock.h"
+#include "repository/repository.h"
+
+namespace stillpoint::cli {
+
+struct Session {
+  GlobalOptions options = {};
+  Config config = {};
+  std::stop_token stop = {};
+};
+
+// From --repo, the environment, the configuration; `invalid` where none names one.
+Result<std::string> repository_url(const Session& session);
+Result<std::unique_ptr<repository::Repository>> open_repository(const Session& session);
+
+// A repository to read: locked (shared) so that nothing is pruned away meanwhile. On media that
+// cannot be written there is no lock, and a warning.
+struct Reading {
+  std::unique_ptr<repository::Repository> repository;
+  std::unique_ptr<repository::Lock> lock;  // last: released before the repository goes
+};
+Result<Reading> open_for_reading(const Session& session, bool with_index);
+
+// The systems that the words of a command line name: systems of the configuration, or URLs.
+Result<std::vector<backup::System>> find_systems(const Session& session,
+                                                 const std::vector<std::string>& what);
+
+// Runs work as a job, shows its progress, and hands stop requests on.
+Result<void> run_job(const Session& session, const std::string& kind, const job::Job::Work& work);
+
+// Where scratch files and journals go; created.
+Result<std::string> state_dir(const Session& session);
+
+}  // namespace stillpoint::cli
