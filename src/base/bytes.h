@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <cstring>
 #include <memory>
 #include <span>
 #include <string>
@@ -41,14 +42,19 @@ inline ByteView view_of(std::string_view text) {
 inline std::string_view text_of(ByteView bytes) {
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
+// By resize and memcpy: vector copies byte by byte where the allocator is not its own.
+inline void append(Bytes& to, ByteView bytes) {
+  const std::size_t before = to.size();
+  to.resize(before + bytes.size());
+  if (!bytes.empty()) std::memcpy(to.data() + before, bytes.data(), bytes.size());
+}
 inline Bytes copy_of(ByteView bytes) {
-  return {bytes.begin(), bytes.end()};
+  Bytes copy;
+  append(copy, bytes);
+  return copy;
 }
 inline Bytes copy_of(std::string_view text) {
   return copy_of(view_of(text));
-}
-inline void append(Bytes& to, ByteView bytes) {
-  to.insert(to.end(), bytes.begin(), bytes.end());
 }
 
 }  // namespace stillpoint::base

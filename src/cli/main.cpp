@@ -1,4 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <malloc.h>
+
+#include <cerrno>
 #include <cstdio>
 #include <exception>
 
@@ -23,6 +26,11 @@ int run_program(int argc, char** argv) {
   const cli::GlobalOptions& options = arguments.global;
   if (options.verbose) base::set_log_level(LogLevel::debug);
   if (options.quiet) base::set_log_level(LogLevel::warning);
+
+  // Buffers of chunks are made and dropped all the time. By default malloc maps and unmaps each, and
+  // the kernel's clearing of fresh pages costs a tenth of a backup's CPU.
+  ::mallopt(M_MMAP_THRESHOLD, 4 << 20);
+  ::mallopt(M_TRIM_THRESHOLD, 64 << 20);
 
   const cli::Interrupt interrupt;
   const auto run = [&]() -> Result<int> {

@@ -25,7 +25,7 @@ struct SealKey {
 struct ScryptCost {
   std::uint64_t n = 32768;
   std::uint32_t r = 8;
-  std::uint32_t p = 4;
+  std::uint32_t p = 3;
 };
 
 SealKey random_key();

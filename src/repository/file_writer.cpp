@@ -20,50 +20,53 @@ FileWriter::~FileWriter() {
 
 Result<void> FileWriter::write(std::uint64_t offset, ByteView bytes) {
   if (offset != begin_ + buffer_.size()) {
-    TRY(cut(true));
+    TRY(flush());
     begin_ = offset;
   }
-  base::append(buffer_, bytes);
-  return cut(false);
-}
-
-// The length of the first chunk in the buffer; 0 where more bytes are needed to know.
-std::size_t FileWriter::next_cut(bool all) const {
-  std::size_t length = 0;
   if (block_bytes_ == 0) {
-    // Looking again at each small piece would hash the same bytes over and over.
-    if (buffer_.size() >= sizes_.most || all) length = find_cut(buffer_, sizes_);
-  } else {
-    length = block_bytes_ - begin_ % block_bytes_;
-    if (length > buffer_.size()) length = 0;
+    base::append(buffer_, bytes);
+    return cut_stream(false);
   }
-  return length == 0 && all ? buffer_.size() : length;
+  while (!bytes.empty()) TRY(write_block(bytes));
+  return {};
 }
 
-Result<void> FileWriter::cut(bool all) {
-  for (;;) {
-    const std::size_t length = next_cut(all);
-    if (length == 0) return {};
-    TRY(save_first(length));
-  }
+// Takes from `bytes` what belongs to the current block, and saves the block when it is whole.
+Result<void> FileWriter::write_block(ByteView& bytes) {
+  const std::size_t whole = block_bytes_ - begin_ % block_bytes_;
+  if (buffer_.capacity() < whole) buffer_.reserve(whole);
+  const std::size_t taken = std::min(whole - buffer_.size(), bytes.size());
+  base::append(buffer_, bytes.first(taken));
+  bytes = bytes.subspan(taken);
+  return buffer_.size() == whole ? save(std::exchange(buffer_, {})) : Result<void>();
 }
 
-Result<void> FileWriter::save_first(std::size_t size) {
-  Bytes chunk;
-  if (size == buffer_.size()) {
-    chunk = std::exchange(buffer_, {});
-  } else {
-    chunk.assign(buffer_.begin(), buffer_.begin() + static_cast<std::ptrdiff_t>(size));
-    buffer_.erase(buffer_.begin(), buffer_.begin() + static_cast<std::ptrdiff_t>(size));
+Result<void> FileWriter::cut_stream(bool all) {
+  // Looking again at each small piece would hash the same bytes over and over.
+  while (buffer_.size() >= sizes_.most || (all && !buffer_.empty())) {
+    std::size_t length = find_cut(buffer_, sizes_);
+    if (length == 0) length = buffer_.size();
+    Bytes rest = base::copy_of(ByteView(buffer_).subspan(length));
+    buffer_.resize(length);
+    TRY(save(std::exchange(buffer_, std::move(rest))));
   }
+  return {};
+}
+
+Result<void> FileWriter::flush() {
+  if (block_bytes_ == 0) return cut_stream(true);
+  return buffer_.empty() ? Result<void>() : save(std::exchange(buffer_, {}));
+}
+
+Result<void> FileWriter::save(Bytes bytes) {
   Chunk* place = nullptr;
   {
     const std::lock_guard lock(mutex_);
-    place = &chunks_.emplace_back(Chunk{begin_, size, {}});
+    place = &chunks_.emplace_back(Chunk{begin_, bytes.size(), {}});
     ++open_;
   }
-  begin_ += size;
-  return blobs_.save(BlobType::data, std::move(chunk), [this, place](const Id& id) {
+  begin_ += bytes.size();
+  return blobs_.save(BlobType::data, std::move(bytes), [this, place](const Id& id) {
     const std::lock_guard lock(mutex_);
     place->id = id;
     if (--open_ == 0) saved_.notify_all();
@@ -71,7 +74,7 @@ Result<void> FileWriter::save_first(std::size_t size) {
 }
 
 Result<FileContent> FileWriter::finish() {
-  TRY(cut(true));
+  TRY(flush());
   std::unique_lock lock(mutex_);
   saved_.wait(lock, blobs_.failure().token(), [&] { return open_ == 0; });
   TRY(blobs_.failure().result());

@@ -37,9 +37,10 @@ class FileWriter {
     std::uint64_t size = 0;
     Id id = {};
   };
-  Result<void> cut(bool all);
-  std::size_t next_cut(bool all) const;
-  Result<void> save_first(std::size_t size);
+  Result<void> write_block(ByteView& bytes);
+  Result<void> cut_stream(bool all);
+  Result<void> flush();
+  Result<void> save(Bytes chunk);
 
   BlobWriter& blobs_;
   const ChunkSizes sizes_;

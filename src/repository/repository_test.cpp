@@ -1,0 +1,220 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "repository/repository.h"
+
+#include <gtest/gtest.h>
+
+#include "repository/check.h"
+#include "repository/file_writer.h"
+#include "repository/lock.h"
+#include "repository/testing.h"
+#include "storage/decorators/counting.h"
+#include "storage/decorators/faulty.h"
+#include "storage/memory/memory_backend.h"
+
+namespace stillpoint::repository {
+namespace {
+
+using storage::PutMode;
+
+class RepositoryTest : public ::testing::Test {
+ protected:
+  std::unique_ptr<storage::Backend> backend() const {
+    return std::move(*storage::open("memory:" + name_));
+  }
+  std::vector<std::string> names(const std::string& prefix) const {
+    std::vector<std::string> found;
+    EXPECT_TRUE(backend()->list(prefix, [&](const storage::ObjectInfo& info) -> Result<void> {
+      found.push_back(info.name);
+      return {};
+    }));
+    return found;
+  }
+  CheckReport check_all() const {
+    const auto repository = open_test_repository(backend());
+    std::atomic<std::uint64_t> total = 0;
+    std::atomic<std::uint64_t> done = 0;
+    return check(*repository, {true}, {total, done}, {}).value();
+  }
+
+  std::string name_ = "repository-test-" + base::random_token();
+};
+
+TEST_F(RepositoryTest, IsMadeOnceAndOpensWithItsPasswordOnly) {
+  init_test_repository(backend());
+  EXPECT_EQ(Repository::init(backend(), test_password(), cheap_cost).error().code,
+            Errc::already_exists);
+  open_test_repository(backend());
+  EXPECT_EQ(Repository::open(backend(), base::Secret(std::string("x"))).error().code,
+            Errc::wrong_password);
+}
+
+TEST_F(RepositoryTest, WhereThereIsNoneItSaysSo) {
+  EXPECT_EQ(Repository::open(backend(), test_password()).error().code, Errc::no_repository);
+}
+
+TEST_F(RepositoryTest, OtherVersionsOfTheFormatAreRefusedByNumber) {
+  const auto made = init_test_repository(backend());
+  for (const char* version : {"1", "3"}) {
+    const std::string config = std::string(R"({"version":)") + version + R"(,"id":"x"})";
+    ASSERT_TRUE(
+        backend()->put("config", seal(made->key(), base::view_of(config)), PutMode::replace));
+    const auto opened = Repository::open(backend(), test_password());
+    EXPECT_EQ(opened.error().code, Errc::unsupported);
+    EXPECT_NE(opened.error().message.find(std::string("version ") + version), std::string::npos);
+    EXPECT_FALSE(opened.error().advice.empty());
+  }
+}
+
+TEST_F(RepositoryTest, FilesOfAnySizeComeBackAndKnownBytesAreNotStoredAgain) {
+  const auto repository = init_test_repository(backend());
+  for (const std::size_t size : {0U, 1U, 70'000U, 3'000'000U}) {
+    const Bytes bytes = random_bytes(size, size);
+    const Record record = back_up_bytes(*repository, bytes).value();
+    EXPECT_EQ(read_back(*repository, record).value(), bytes);
+  }
+  const std::size_t packs = names("data/").size();
+  const auto again = open_test_repository(backend());
+  const Record record = back_up_bytes(*again, random_bytes(3'000'000, 3'000'000)).value();
+  EXPECT_LE(record.bytes_added, 2000U);  // a tree of its own time, no data
+  EXPECT_EQ(names("data/").size(), packs + 1);
+  EXPECT_TRUE(check_all().ok());
+}
+
+TEST_F(RepositoryTest, PiecesInAnyOrderMakeTheSameFile) {
+  const auto repository = init_test_repository(backend());
+  const Bytes bytes = random_bytes(5, 1'000'000);
+  auto writer = BackupWriter::begin(*repository, {}, {}).value();
+  FileWriter file(writer->blobs(), 64 << 10);
+  const auto piece = [&](std::size_t from, std::size_t to) {
+    ASSERT_TRUE(file.write(from, ByteView(bytes).subspan(from, to - from)));
+  };
+  piece(4096, 500'000);
+  piece(700'000, 1'000'000);
+  piece(500'000, 700'000);
+  piece(0, 4096);
+  ASSERT_TRUE(writer->add_file("f", file.finish().value()));
+  const Record record = writer->finish(test_record()).value();
+  EXPECT_EQ(read_back(*repository, record).value(), bytes);
+}
+
+TEST_F(RepositoryTest, MissingAndDoubleBytesOfAFileAreOurMistakeAndSeen) {
+  const auto repository = init_test_repository(backend());
+  const Bytes bytes = random_bytes(6, 1000);
+  auto writer = BackupWriter::begin(*repository, {}, {}).value();
+  FileWriter gap(writer->blobs(), 4096);
+  ASSERT_TRUE(gap.write(10, bytes));
+  EXPECT_EQ(gap.finish().error().code, Errc::internal);
+  FileWriter twice(writer->blobs(), 4096);
+  ASSERT_TRUE(twice.write(0, bytes));
+  ASSERT_TRUE(twice.write(500, bytes));
+  EXPECT_EQ(twice.finish().error().code, Errc::internal);
+}
+
+TEST_F(RepositoryTest, ABackupThatIsDroppedIsNotVisibleAndHarmsNobody) {
+  const auto repository = init_test_repository(backend());
+  {
+    auto writer = BackupWriter::begin(*repository, {Compression::off, 4 << 20, 2}, {}).value();
+    FileWriter file(writer->blobs(), 1 << 20);
+    ASSERT_TRUE(file.write(0, random_bytes(7, 20 << 20)));
+    ASSERT_TRUE(file.finish());
+  }
+  EXPECT_TRUE(repository->records({}).value().empty());
+  EXPECT_TRUE(names("locks/").empty());
+  EXPECT_TRUE(check_all().ok());
+}
+
+// The n-th request to the storage fails, for every n until none does: whatever happens, there is a
+// whole backup or none, and the repository checks clean.
+class FaultSweep : public RepositoryTest, public ::testing::WithParamInterface<storage::Fault::Kind> {
+};
+
+TEST_P(FaultSweep, LeavesAWholeBackupOrNone) {
+  const Bytes bytes = random_bytes(8, 9'000'000);
+  for (int n = 1;; ++n) {
+    name_ = "fault-sweep-" + base::random_token();
+    init_test_repository(backend());
+    const auto counters = std::make_shared<storage::Counters>();
+    const auto attempt = [&]() -> Result<Record> {
+      storage::Fault fault;
+      fault.at = n;
+      fault.kind = GetParam();
+      const auto repository = TRY(Repository::open(
+          std::make_unique<storage::Faulty>(
+              std::make_unique<storage::Counting>(backend(), counters), std::vector{fault}),
+          test_password()));
+      return back_up_bytes(*repository, bytes, {Compression::off, 4 << 20, 2});
+    };
+    const auto done = attempt();
+    // A failure after the effect may leave a backup that is whole although we were told otherwise.
+    const auto reader = open_test_repository(backend());
+    ASSERT_TRUE(reader->load_index({}));
+    const auto records = reader->records({}).value();
+    ASSERT_GE(records.size(), done ? 1U : 0U) << "request " << n;
+    for (const Record& record : records) ASSERT_EQ(read_back(*reader, record).value(), bytes);
+    const CheckReport report = check_all();
+    ASSERT_TRUE(report.ok()) << "request " << n << ": " << report.errors[0];
+    const std::uint64_t requests = counters->puts + counters->gets + counters->stats +
+                                   counters->lists + counters->removes;
+    if (done && requests < static_cast<std::uint64_t>(n)) break;
+    ASSERT_LT(n, 200);
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Kinds, FaultSweep,
+                         ::testing::Values(storage::Fault::Kind::before,
+                                           storage::Fault::Kind::after));
+
+TEST_F(RepositoryTest, CheckSeesWhatIsMissingOrChanged) {
+  const auto repository = init_test_repository(backend());
+  const Record record = back_up_bytes(*repository, random_bytes(9, 300'000)).value();
+  ASSERT_TRUE(check_all().ok());
+  for (const std::string& name : names("")) {
+    if (name.rfind("keys/", 0) == 0 || name == "config") continue;
+    const Bytes whole = backend()->get(name).value();
+    ASSERT_TRUE(backend()->remove(name));
+    const bool is_record = name.rfind("snapshots/", 0) == 0;
+    EXPECT_EQ(check_all().ok(), is_record) << "without " << name;
+    for (const std::size_t at : {std::size_t{0}, whole.size() / 2, whole.size() - 1}) {
+      Bytes changed = whole;
+      changed[at] ^= 0x40;
+      ASSERT_TRUE(backend()->put(name, changed, PutMode::replace));
+      EXPECT_FALSE(check_all().ok()) << name << " changed at " << at;
+    }
+    const ByteView shorter = ByteView(whole).first(whole.size() - 1);
+    ASSERT_TRUE(backend()->put(name, shorter, PutMode::replace));
+    EXPECT_FALSE(check_all().ok()) << name << " truncated";
+    ASSERT_TRUE(backend()->put(name, whole, PutMode::replace));
+  }
+  EXPECT_TRUE(check_all().ok());
+}
+
+TEST_F(RepositoryTest, LocksAreSharedByWritersAndKeptFromWhoWantsAll) {
+  const auto one = init_test_repository(backend());
+  const auto two = open_test_repository(backend());
+  {
+    const auto first = Lock::acquire(*one, LockKind::shared, {}).value();
+    EXPECT_TRUE(Lock::acquire(*two, LockKind::shared, {}));
+    const auto refused = Lock::acquire(*two, LockKind::exclusive, {});
+    EXPECT_EQ(refused.error().code, Errc::locked);
+    EXPECT_NE(refused.error().message.find(std::to_string(::getpid())), std::string::npos);
+    EXPECT_TRUE(first->still_held());
+  }
+  {
+    const auto all = Lock::acquire(*one, LockKind::exclusive, {}).value();
+    EXPECT_EQ(Lock::acquire(*two, LockKind::shared, {}).error().code, Errc::locked);
+  }
+  EXPECT_TRUE(names("locks/").empty());
+}
+
+TEST_F(RepositoryTest, ALockNotRefreshedForHalfAnHourIsRemoved) {
+  const auto repository = init_test_repository(backend());
+  const std::string old = base::format_time(base::now() - std::chrono::minutes(31));
+  ASSERT_TRUE(repository->save_file(
+      FileKind::lock, R"({"time":")" + old +
+                          R"(","exclusive":true,"hostname":"elsewhere","username":"u","pid":1})"));
+  EXPECT_TRUE(Lock::acquire(*repository, LockKind::exclusive, {}));
+  EXPECT_TRUE(names("locks/").empty());
+}
+
+}  // namespace
+}  // namespace stillpoint::repository
