@@ -75,7 +75,7 @@ class Database {
   // From here on valid (after prepare()):
   virtual Capabilities capabilities() const = 0;
   virtual std::vector<Setting> settings() const = 0;
-  // What a user should know before a backup: "writers wait while it is read: use WAL". May be empty.
+  // What a user should know before a backup: "writers wait while it is read: use WAL".
   virtual std::vector<std::string> warnings() const = 0;
   // A value that differs from an earlier one when anybody committed in between. It is read on a
   // connection of its own and may be asked for before open() and after.

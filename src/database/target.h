@@ -2,7 +2,6 @@
 // What a database has to be able to do to be restored: stage, verify, switch.
 #pragma once
 
-#include <functional>
 #include <memory>
 #include <stop_token>
 #include <string>
@@ -22,10 +21,10 @@ struct Existing {
 };
 
 // The place that a restored database goes to. The members are called in the order below from one
-// thread (write() of several sinks may run in parallel); destruction before swap() discards what was
-// staged and lifts the fence.
+// thread (write() of several sinks may run in parallel); destruction before swap() discards what
+// was staged and lifts the fence. Meanwhile no Database of this process has the same place open.
 // Promises, checked by tests/conformance/database_test.cpp for every kind:
-//   1. Until swap(), nothing that exists is changed; a failure or kill before it leaves it as it was.
+//   1. Until swap(), nothing that exists is changed; a failure or kill before it leaves it so.
 //   2. swap() is one switch: afterwards either the old data or the new is there, never a mixture,
 //      and never is a log or journal of the old data applied to the new.
 //   3. The old data is kept under the name that swap() returns.
@@ -62,8 +61,8 @@ struct Kind {
   Result<std::unique_ptr<Target>> (*open_target)(std::string_view url);
 };
 
-// The kind that a URL names, or `unsupported` with what there is. A path of an existing file, or one
-// that ends in .db, .sqlite or .sqlite3, is an SQLite database.
+// The kind that a URL names, or `unsupported` with what there is. A path of an existing file, or
+// one that ends in .db, .sqlite or .sqlite3, is an SQLite database.
 Result<const Kind*> kind_of(std::string_view url);
 Result<const Kind*> kind_named(std::string_view name);
 

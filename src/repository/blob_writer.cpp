@@ -75,11 +75,23 @@ Result<void> BlobWriter::pack_up(BlobType type, const Id& id, ByteView sealed,
     PackBuilder& builder = builders[static_cast<std::size_t>(type)];
     builder.add(type, id, sealed, plain_bytes);
     if (!builder.full()) return std::nullopt;
-    return builder.finish(repository_.key());
+    return builder.finish(repository_.key(), take_spare());
   });
-  if (!full) return {};
-  auto pack = std::make_shared<PackBuilder::Pack>(std::move(*full));
-  return uploaders_.submit([this, type, pack] { return upload(type, std::move(*pack)); });
+  return full ? submit_pack(type, std::move(*full)) : Result<void>();
+}
+
+Result<void> BlobWriter::submit_pack(BlobType type, PackBuilder::Pack pack) {
+  auto shared = std::make_shared<PackBuilder::Pack>(std::move(pack));
+  return uploaders_.submit([this, type, shared] { return upload(type, std::move(*shared)); });
+}
+
+Bytes BlobWriter::take_spare() {
+  return spares_.with([](std::vector<Bytes>& spares) {
+    if (spares.empty()) return Bytes();
+    Bytes spare = std::move(spares.back());
+    spares.pop_back();
+    return spare;
+  });
 }
 
 Result<void> BlobWriter::upload(BlobType type, PackBuilder::Pack pack) {
@@ -88,7 +100,7 @@ Result<void> BlobWriter::upload(BlobType type, PackBuilder::Pack pack) {
   TRY_DURING("write " + name,
              repository_.backend().put(name, pack.bytes, storage::PutMode::create_only));
   counters_.bytes_stored += pack.bytes.size();
-  pack.bytes = {};  // the memory is wanted for the next pack
+  spares_.with([&](std::vector<Bytes>& spares) { spares.push_back(std::move(pack.bytes)); });
   repository_.index().add(id, pack.blobs);
   pending_.with([&](std::array<Pending, 2>& pending) {
     for (const PackedBlob& blob : pack.blobs) pending[static_cast<std::size_t>(type)].erase(blob.id);
@@ -121,10 +133,7 @@ Result<void> BlobWriter::finish() {
       if (builder.empty()) return std::nullopt;
       return builder.finish(repository_.key());
     });
-    if (last) {
-      auto pack = std::make_shared<PackBuilder::Pack>(std::move(*last));
-      TRY(uploaders_.submit([this, type, pack] { return upload(type, std::move(*pack)); }));
-    }
+    if (last) TRY(submit_pack(type, std::move(*last)));
   }
   TRY(uploaders_.finish());
   return save_index(true);

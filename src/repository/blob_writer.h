@@ -61,7 +61,9 @@ class BlobWriter {
   Result<void> process(BlobType type, const Bytes& plain, const Saved& saved);
   bool claim(BlobType type, const Id& id);
   Result<void> pack_up(BlobType type, const Id& id, ByteView sealed, std::size_t plain_bytes);
+  Result<void> submit_pack(BlobType type, PackBuilder::Pack pack);
   Result<void> upload(BlobType type, PackBuilder::Pack pack);
+  Bytes take_spare();
   Result<void> save_index(bool all);
 
   Repository& repository_;
@@ -73,6 +75,7 @@ class BlobWriter {
   // Blobs of this run that are not in the index yet, of data and of trees.
   base::Guarded<std::array<Pending, 2>> pending_;
   base::Guarded<std::array<PackBuilder, 2>> builders_;
+  base::Guarded<std::vector<Bytes>> spares_;  // memory of packs that are stored
   base::Guarded<Unsaved> unsaved_;
   pipeline::WorkerPool uploaders_;
   pipeline::WorkerPool workers_;  // last: its threads use everything above

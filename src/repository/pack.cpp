@@ -59,12 +59,13 @@ void PackBuilder::add(BlobType type, const Id& id, ByteView sealed, std::size_t 
   base::append(bytes_, sealed);
 }
 
-PackBuilder::Pack PackBuilder::finish(const SealKey& key) {
+PackBuilder::Pack PackBuilder::finish(const SealKey& key, Bytes spare) {
   const std::size_t before = bytes_.size();
   append_sealed(bytes_, key, encode_entries(blobs_));
   base::put_u32(bytes_, static_cast<std::uint32_t>(bytes_.size() - before));
   Pack pack{std::move(bytes_), std::move(blobs_)};
-  bytes_ = {};
+  bytes_ = std::move(spare);
+  bytes_.clear();
   blobs_ = {};
   return pack;
 }

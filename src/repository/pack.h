@@ -25,8 +25,9 @@ class PackBuilder {
     Bytes bytes = {};
     std::vector<PackedBlob> blobs = {};
   };
-  // The pack with its header; the builder is empty afterwards.
-  Pack finish(const SealKey& key);
+  // The pack with its header; the builder is empty afterwards and goes on in `spare`, the memory of
+  // a pack that is done with, if there is one: fresh pages cost more than filling used ones.
+  Pack finish(const SealKey& key, Bytes spare = {});
 
  private:
   std::size_t bytes_wanted_;

@@ -69,7 +69,7 @@ std::string kept_name(const std::string& path, base::Time now) {
     for (const std::string& suffix : side_suffixes) any = any || exists(name + suffix);
     return any;
   };
-  for (int count = 2; taken(); ++count) name = front + "_" + std::to_string(count) + extension;
+  for (int count = 2; taken(); ++count) name = fmt::format("{}_{}{}", front, count, extension);
   return name;
 }
 
@@ -77,7 +77,7 @@ Result<void> move_side_files(const std::string& from, const std::string& to) {
   std::vector<std::string> moved;
   for (const std::string& suffix : side_suffixes) {
     if (!exists(from + suffix)) continue;
-    const auto done = rename_new(from + suffix, to + suffix);
+    auto done = rename_new(from + suffix, to + suffix);
     if (!done) {
       for (const std::string& back : moved) TRY(rename_new(to + back, from + back));
       return done;

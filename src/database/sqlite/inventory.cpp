@@ -28,10 +28,11 @@ Result<std::vector<Object>> list_objects(Connection& connection) {
 }
 
 Result<void> count_rows(Connection& connection, std::vector<Object>& objects,
-                        std::stop_token stop) {
+                        const std::stop_token& stop) {
   connection.obey(stop);
   for (Object& object : objects) {
     if (object.kind != "table" && object.kind != "virtual table") continue;
+    if (stop.stop_requested()) return fail(Errc::cancelled, "stopped on request");
     auto rows = connection.number("SELECT count(*) FROM " + quoted(object.name));
     if (rows) {
       object.rows = static_cast<std::uint64_t>(*rows);

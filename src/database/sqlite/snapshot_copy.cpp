@@ -28,7 +28,7 @@ Result<Connection> open_destination(const StreamVfs& vfs) {
 
 }  // namespace
 
-Result<void> copy_snapshot(Connection& source, Sink& sink, std::stop_token stop) {
+Result<void> copy_snapshot(Connection& source, Sink& sink, const std::stop_token& stop) {
   const auto pages = static_cast<std::uint64_t>(TRY(source.number("PRAGMA page_count")));
   const auto page_bytes = static_cast<std::uint32_t>(TRY(source.number("PRAGMA page_size")));
   const auto cookie = static_cast<std::uint32_t>(TRY(source.number("PRAGMA schema_version")));

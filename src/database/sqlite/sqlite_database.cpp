@@ -52,7 +52,8 @@ Result<void> SqliteDatabase::check_file() const {
 }
 
 // Writable where it can be, since readers of a WAL database take part in its shared memory; SQLite
-// falls back to reading where the file is protected. A missing file is never created.
+// falls back to reading where the file is protected. A missing file is never created. (What a
+// killed process left half done, SQLite undoes at the first read, for us as for any other reader.)
 Result<Connection> SqliteDatabase::connect() const {
   Connection connection = TRY(Connection::open(path_, SQLITE_OPEN_READWRITE));
   connection.allow_unknown_collations();
@@ -67,7 +68,6 @@ Result<void> SqliteDatabase::prepare(std::stop_token stop) {
   snapshot_->obey(stop);
   TRY_DURING(doing("open"), snapshot_->number("SELECT count(*) FROM sqlite_schema"));
   TRY_DURING(doing("open"), read_settings());
-  snapshot_->obey({});
   return {};
 }
 
@@ -98,6 +98,7 @@ Result<std::string> SqliteDatabase::write_mark() {
 }
 
 Result<void> SqliteDatabase::open(base::Deadline deadline) {
+  snapshot_->obey({});
   snapshot_->limit_waits(deadline);
   TRY_DURING(doing("begin to read"), snapshot_->execute("BEGIN"));
   TRY_DURING(doing("begin to read"), snapshot_->execute("SELECT 1 FROM sqlite_schema LIMIT 1"));
@@ -136,7 +137,7 @@ Result<std::vector<Object>> SqliteDatabase::objects() {
 Result<void> SqliteDatabase::read(const Part& part, Sink& sink, std::stop_token stop) {
   const std::string what = doing("read");
   if (part.path == data_part()) {
-    TRY_DURING(what, copy_snapshot(*snapshot_, sink, std::move(stop)));
+    TRY_DURING(what, copy_snapshot(*snapshot_, sink, stop));
     return {};
   }
   if (part.path != schema_part) return fail(Errc::internal, "{}: no part {}", what, part.path);
@@ -146,7 +147,7 @@ Result<void> SqliteDatabase::read(const Part& part, Sink& sink, std::stop_token 
 }
 
 Result<void> SqliteDatabase::count(std::vector<Object>& objects, std::stop_token stop) {
-  TRY_DURING(doing("read"), count_rows(*snapshot_, objects, std::move(stop)));
+  TRY_DURING(doing("read"), count_rows(*snapshot_, objects, stop));
   return {};
 }
 

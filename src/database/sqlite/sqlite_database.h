@@ -15,7 +15,7 @@ namespace stillpoint::database::sqlite {
 
 // POSIX locks of a process vanish when it closes any descriptor of the file: from prepare() on, the
 // file is only touched through SQLite, which knows that.
-class SqliteDatabase : public Database {
+class SqliteDatabase final : public Database {
  public:
   explicit SqliteDatabase(std::string path) : path_(std::move(path)) {}
   ~SqliteDatabase() override;

@@ -116,19 +116,21 @@ TEST(SqliteDatabase, ReadsAcrossTheLockBytePage) {
   const Folder folder;
   Client(folder / "a.db").run("CREATE TABLE t(x); INSERT INTO t VALUES('x')");
   const auto file = base::File::open(folder / "a.db", O_RDWR).value();
-  const std::uint32_t pages = lock_byte / 4096 + 20;
-  ASSERT_EQ(::truncate((folder / "a.db").c_str(), std::int64_t{pages} * 4096), 0);
+  constexpr std::uint64_t page_bytes = 4096;
+  constexpr std::uint32_t pages = lock_byte / page_bytes + 20;
+  ASSERT_EQ(::truncate((folder / "a.db").c_str(), static_cast<off_t>(pages * page_bytes)), 0);
   const Bytes count = {static_cast<Byte>(pages >> 24), static_cast<Byte>(pages >> 16),
                        static_cast<Byte>(pages >> 8), static_cast<Byte>(pages)};
   ASSERT_TRUE(file.write_at(count, 28));
-  for (const std::uint64_t at : {lock_byte - 9, lock_byte + 4096, lock_byte + 19 * 4096}) {
+  for (const std::uint64_t at :
+       {lock_byte - 9, lock_byte + page_bytes, lock_byte + 19 * page_bytes}) {
     ASSERT_TRUE(file.write_at(base::view_of("here I am"), at));
   }
   const auto database = opened(folder / "a.db");
   ComparingSink sink(file);
   const auto read = database->read(data_of(*database), sink, {});
   ASSERT_TRUE(read) << read.error().message;
-  EXPECT_EQ(sink.total, std::uint64_t{pages} * 4096);
+  EXPECT_EQ(sink.total, pages * page_bytes);
 }
 
 TEST(SqliteDatabase, StaysAtItsSnapshotWhileTheFileGrowsUnderIt) {
@@ -266,6 +268,7 @@ TEST(SqliteDatabase, IsReadByManyThreadsAtOnce) {
   const auto reference = opened(folder / "a.db");
   const std::string copy = testing::read_part(*reference, data_of(*reference));
   std::vector<std::jthread> threads;
+  threads.reserve(4);
   for (int i = 0; i < 4; ++i) {
     threads.emplace_back([&] {
       for (int round = 0; round < 5; ++round) {
@@ -279,9 +282,8 @@ TEST(SqliteDatabase, IsReadByManyThreadsAtOnce) {
 TEST(SqliteDatabase, GivesTheMarkWhileAWriterWaitsForIt) {
   const Folder folder;
   Client(folder / "a.db").run("CREATE TABLE t(x)");
-  const auto start = folder / "start";
   Child writer([&] {
-    while (!std::filesystem::exists(start)) ::usleep(1000);
+    Child::wait_for_go();
     Client client(folder / "a.db");
     client.run("INSERT INTO t VALUES(1)");  // waits with a pending lock
   });
@@ -289,7 +291,7 @@ TEST(SqliteDatabase, GivesTheMarkWhileAWriterWaitsForIt) {
   EXPECT_TRUE(database->capabilities().writers_wait);
   EXPECT_EQ(database->warnings().size(), 1U);
   const std::string mark = database->write_mark().value();
-  std::ofstream(start).flush();
+  writer.go();
   while (!std::filesystem::exists(folder / "a.db-journal")) ::usleep(1000);
   ::usleep(50'000);
   const base::Deadline soon(second);

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "database/sqlite/sqlite_target.h"
 
-#include <algorithm>
+#include <array>
 #include <filesystem>
 #include <set>
+#include <thread>
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -14,6 +15,7 @@
 #include "base/process.h"
 #include "base/random.h"
 #include "base/text.h"
+#include "database/sqlite/connection.h"
 #include "database/sqlite/file_switch.h"
 #include "database/sqlite/location.h"
 #include "database/sqlite/staged_check.h"
@@ -75,8 +77,31 @@ Result<void> take_over_rights(const base::File& file, const struct stat& old) {
   return {};
 }
 
-bool is_damaged(const Error& error) {
-  return error.code == Errc::corrupt;
+// Bytes 0x40000000 to 0x400001ff are where SQLite's users hold their locks. The lock belongs to the
+// descriptor, so that it stays when others of this process are closed.
+Result<void> lock_alone(const base::File& file) {
+  struct flock lock = {};
+  lock.l_type = F_WRLCK;
+  lock.l_whence = SEEK_SET;
+  lock.l_start = 0x40000000;
+  lock.l_len = 512;
+  const base::Deadline deadline(std::chrono::seconds(2));
+  while (::fcntl(file.descriptor(), F_OFD_SETLK, &lock) != 0) {
+    if (errno != EAGAIN && errno != EACCES) return fail(base::system_error("lock it", errno));
+    if (deadline.passed()) {
+      return fail(Error{Errc::busy, "somebody whom /proc does not show has it open",
+                        "end whatever uses it, perhaps another user's or on another machine"});
+    }
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  }
+  return {};
+}
+
+bool has_header(const base::File& file) {
+  constexpr std::string_view magic("SQLite format 3\0", 16);
+  std::array<Byte, magic.size()> start = {};
+  const auto size = file.read_at(start, 0);
+  return size && base::text_of(ByteView(start).first(*size)) == magic;
 }
 
 }  // namespace
@@ -150,7 +175,7 @@ Result<std::unique_ptr<Target::StagedPart>> SqliteTarget::stage(const std::strin
 }
 
 Result<void> SqliteTarget::verify(const std::vector<Object>& expected, std::stop_token stop) {
-  TRY_DURING("check the restored database", check_staged(staged_, expected, std::move(stop)));
+  TRY_DURING("check the restored database", check_staged(staged_, expected, stop));
   return {};
 }
 
@@ -168,38 +193,31 @@ Result<void> SqliteTarget::refuse_users() const {
       "end them, and run the same command again"});
 }
 
-// The lock keeps everybody out, also those whom /proc does not show, and changes nothing: in WAL
-// mode SQLite then keeps the log's index in its memory instead of sharing it.
+// The lock is the one that SQLite itself takes to be alone with a file, so that it keeps everybody
+// out, also those whom /proc does not show, and works where the file is damaged. Nothing is opened
+// by SQLite, which would undo the journal of a killed process at once.
 Result<void> SqliteTarget::fence() {
   TRY(refuse_users());
+  if (exists(path_)) {
+    const std::string what = "keep others out of " + path_;
+    base::File file = TRY_DURING(what, base::File::open(path_, O_RDWR));
+    TRY_DURING(what, lock_alone(file));
+    lock_ = std::move(file);
+  }
   fenced_ = true;
-  if (!exists(path_)) return {};
-  struct stat log_file = {};
-  const bool log = ::stat((path_ + "-wal").c_str(), &log_file) == 0 && log_file.st_size > 0;
-  const auto lock = [&]() -> Result<void> {
-    lock_ = TRY(Connection::open(path_, SQLITE_OPEN_READWRITE));
-    if (log) lock_->keep_log();
-    lock_->limit_waits(base::Deadline(std::chrono::seconds(2)));
-    for (const char* step : {"PRAGMA locking_mode=EXCLUSIVE", "SELECT 1 FROM sqlite_schema LIMIT 1",
-                             "BEGIN EXCLUSIVE", "COMMIT"}) {
-      TRY(lock_->execute(step));
-    }
-    return {};
-  };
-  Result<void> locked = lock();
-  if (locked) return {};
-  lock_.reset();
-  if (is_damaged(locked.error())) return {};  // nobody can be at work in it
-  fenced_ = false;
-  return fail(std::move(locked.error()).during("keep others out of " + path_));
+  return {};
 }
 
-// Moves the log into the old database, so that the file alone is all of it, and removes what is
-// left beside it. A crash in between leaves the old database whole.
-Result<void> SqliteTarget::settle_old() {
-  lock_->keep_log();  // so that closing it later does not remove a log of the new database
-  if (TRY(lock_->text("PRAGMA journal_mode")) == "wal") {
-    const std::int64_t held_up = TRY(lock_->number("PRAGMA wal_checkpoint(TRUNCATE)"));
+// Makes the old database whole without the files beside it, and removes them: a crash in between
+// leaves it as good as it was.
+Result<void> SqliteTarget::settle_old() const {
+  // Without SQLite's locks, since we hold them; alone, so that a log needs no shared memory.
+  Connection old = TRY(Connection::open(path_, SQLITE_OPEN_READWRITE, "unix-none"));
+  old.keep_log();
+  TRY(old.execute("PRAGMA locking_mode=EXCLUSIVE"));
+  TRY(old.execute("SELECT 1 FROM sqlite_schema LIMIT 1"));  // undoes what a journal says
+  if (TRY(old.text("PRAGMA journal_mode")) == "wal") {
+    const std::int64_t held_up = TRY(old.number("PRAGMA wal_checkpoint(TRUNCATE)"));
     struct stat info = {};
     const bool left = ::stat((path_ + "-wal").c_str(), &info) == 0 && info.st_size > 0;
     if (held_up != 0 || left) return fail(Errc::busy, "its log could not be moved into it");
@@ -217,7 +235,12 @@ Result<std::string> SqliteTarget::swap() {
   TRY(refuse_users());
   const bool old = exists(path_);
   const std::string kept = kept_name(path_, base::now());
-  if (lock_) TRY_DURING("replace " + path_, settle_old());
+  if (old && has_header(lock_)) {
+    Result<void> settled = settle_old();
+    if (!settled && settled.error().code != Errc::corrupt) {
+      return fail(std::move(settled.error()).during("replace " + path_));
+    }
+  }
   // Those of a damaged or missing database go with it: they must never meet the new one.
   TRY_DURING("replace " + path_, move_side_files(path_, kept));
   const auto check = [&](const std::string& old_now) -> Result<void> {
@@ -239,7 +262,7 @@ Result<std::string> SqliteTarget::swap() {
 }
 
 Result<void> SqliteTarget::unfence() {
-  lock_.reset();
+  lock_.close();
   fenced_ = false;
   return {};
 }

@@ -1,18 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <optional>
 #include <string>
 #include <string_view>
 
-#include "database/sqlite/connection.h"
+#include "base/file.h"
 #include "database/target.h"
 
 namespace stillpoint::database::sqlite {
 
 // A database file to be put in place of `path`. While the fence holds the old file's lock, that
 // file is only touched through SQLite (see SqliteDatabase) or by name: stat, rename.
-class SqliteTarget : public Target {
+class SqliteTarget final : public Target {
  public:
   explicit SqliteTarget(const std::string& path);
   ~SqliteTarget() override;
@@ -29,12 +28,12 @@ class SqliteTarget : public Target {
  private:
   Result<bool> check_path() const;
   Result<void> refuse_users() const;
-  Result<void> settle_old();
+  Result<void> settle_old() const;
   std::string folder() const;
 
-  std::string path_;                // with symbolic links followed: the file that is replaced
-  std::string staged_;              // empty: nothing is staged
-  std::optional<Connection> lock_;  // on the old database, where it is one
+  std::string path_;    // with symbolic links followed: the file that is replaced
+  std::string staged_;  // empty: nothing is staged
+  base::File lock_;     // on the old file
   bool fenced_ = false;
 };
 

@@ -13,16 +13,16 @@ namespace stillpoint::database::sqlite {
 namespace {
 
 // "immutable" reads without locks and without files of its own, even in WAL mode.
-Result<Connection> open_immutable(const std::string& path, std::stop_token stop) {
+Result<Connection> open_immutable(const std::string& path, const std::stop_token& stop) {
   Connection connection =
       TRY(Connection::open("file:" + base::percent_encode(path) + "?immutable=1",
                            SQLITE_OPEN_READONLY | SQLITE_OPEN_URI));
-  connection.obey(std::move(stop));
+  connection.obey(stop);
   return connection;
 }
 
 // "ok", or what is wrong.
-Result<std::string> structure_of(const std::string& path, std::stop_token stop) {
+Result<std::string> structure_of(const std::string& path, const std::stop_token& stop) {
   Connection strict = TRY(open_immutable(path, stop));
   auto found = strict.text("PRAGMA integrity_check(1)");
   if (found || found.error().code != Errc::internal) return found;
@@ -69,7 +69,7 @@ Result<void> compare(const Inventory& expected, const Inventory& found) {
 }
 
 Result<void> check_all(const std::string& path, const std::vector<Object>& expected,
-                       std::stop_token stop) {
+                       const std::stop_token& stop) {
   const std::string structure = TRY(structure_of(path, stop));
   if (structure != "ok") {
     return fail(Errc::corrupt, "SQLite's integrity check says: {}", structure);
@@ -77,15 +77,15 @@ Result<void> check_all(const std::string& path, const std::vector<Object>& expec
   Connection connection = TRY(open_immutable(path, stop));
   connection.allow_unknown_collations();
   std::vector<Object> found = TRY(list_objects(connection));
-  TRY(count_rows(connection, found, std::move(stop)));
+  TRY(count_rows(connection, found, stop));
   return compare(inventory_of(expected), inventory_of(found));
 }
 
 }  // namespace
 
 Result<void> check_staged(const std::string& path, const std::vector<Object>& expected,
-                          std::stop_token stop) {
-  Result<void> checked = check_all(path, expected, std::move(stop));
+                          const std::stop_token& stop) {
+  Result<void> checked = check_all(path, expected, stop);
   if (!checked && checked.error().code == Errc::corrupt) {
     checked.error().advice = "restore another snapshot, and run `stillpoint check` on this one";
   }

@@ -92,24 +92,28 @@ inline std::string ask(const std::string& path, const std::string& sql) {
 class Child {
  public:
   explicit Child(const std::function<void()>& work) {
-    if (::pipe(ready_.data()) != 0) std::abort();
-    current() = this;
+    if (::pipe(pipes_.ready.data()) != 0 || ::pipe(pipes_.go.data()) != 0) std::abort();
     child_ = ::fork();
     if (child_ != 0) return;
+    in_child() = pipes_;
     work();
     ::_exit(0);
   }
   ~Child() { kill(); }
+  Child(const Child&) = delete;
+  Child& operator=(const Child&) = delete;
+
   // Called in the child: from here on the parent goes on.
-  static void ready() { (void)!::write(current()->ready_[1], "x", 1); }
+  static void ready() { (void)!::write(in_child().ready[1], "x", 1); }
   [[noreturn]] static void ready_and_sleep() {
     ready();
     for (;;) ::pause();
   }
-  void wait_until_ready() {
-    char byte = 0;
-    (void)!::read(ready_[0], &byte, 1);
-  }
+  // Called in the child: waits for the parent's go().
+  static void wait_for_go() { wait_for_byte(in_child().go[0]); }
+
+  void go() { (void)!::write(pipes_.go[1], "x", 1); }
+  void wait_until_ready() { wait_for_byte(pipes_.ready[0]); }
   void kill() {
     if (child_ == 0) return;
     ::kill(child_, SIGKILL);
@@ -119,17 +123,28 @@ class Child {
     int status = 0;
     ::waitpid(child_, &status, 0);
     child_ = 0;
-    for (const int end : ready_) ::close(end);
+    for (const auto& pipe : {pipes_.ready, pipes_.go}) {
+      for (const int end : pipe) ::close(end);
+    }
     return status;
   }
   std::string id() const { return std::to_string(child_); }
 
  private:
-  static Child*& current() {
-    static Child* child = nullptr;
-    return child;
+  struct Pipes {
+    std::array<int, 2> ready = {};
+    std::array<int, 2> go = {};
+  };
+  static Pipes& in_child() {
+    static Pipes pipes;
+    return pipes;
   }
-  std::array<int, 2> ready_ = {};
+  static void wait_for_byte(int pipe) {
+    char byte = 0;
+    (void)!::read(pipe, &byte, 1);
+  }
+
+  Pipes pipes_;
   pid_t child_ = 0;
 };
 
