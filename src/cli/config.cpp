@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <functional>
 #include <map>
+#include <set>
 
 #include "base/file.h"
 #include "base/limits.h"
@@ -42,12 +43,28 @@ class ConfigParser {
 
  private:
   Result<void> read_map(const YAML::Node& map, const std::string& what, const Readers& readers) {
-    if (!map.IsMap()) return wrong(map.Mark(), what + " must be a map of names to values");
-    for (const auto& entry : map) {
-      const auto name = entry.first.as<std::string>();
+    return for_each(map, what, [&](const std::string& name, const YAML::Node& key,
+                                   const YAML::Node& value) -> Result<void> {
       const auto reader = readers.find(name);
-      if (reader == readers.end()) return unknown_key(entry.first, what, readers);
-      TRY(reader->second(entry.second));
+      if (reader == readers.end()) return unknown_key(key, what, readers);
+      return reader->second(value);
+    });
+  }
+
+  // Every entry of a map; a key that stands there twice is a mistake that YAML forgives.
+  using Visit =
+      std::function<Result<void>(const std::string&, const YAML::Node&, const YAML::Node&)>;
+  Result<void> for_each(const YAML::Node& map, const std::string& what, const Visit& visit) {
+    if (!map.IsMap()) return wrong(map.Mark(), what + " must be a map of names to values");
+    std::set<std::string> seen;
+    for (const auto& entry : map) {
+      if (!entry.first.IsScalar()) return wrong(entry.first.Mark(), "a name is expected here");
+      const auto name = entry.first.as<std::string>();
+      if (!seen.insert(name).second) {
+        return wrong(entry.first.Mark(), what + " has the key '" + base::printable(name) + "' twice",
+                     "remove one of the two");
+      }
+      TRY(visit(name, entry.first, entry.second));
     }
     return {};
   }
@@ -94,20 +111,21 @@ class ConfigParser {
   }
 
   Result<void> read_systems(const YAML::Node& node) {
-    if (!node.IsMap()) return wrong(node.Mark(), "systems must be a map of names to systems");
-    for (const auto& entry : node) {
+    return for_each(node, "systems", [&](const std::string& name, const YAML::Node& key,
+                                         const YAML::Node& value) -> Result<void> {
       backup::System system;
-      system.name = entry.first.as<std::string>();
-      if (const auto good = backup::check_system_name(system.name); !good) {
-        return wrong(entry.first.Mark(), good.error().message);
+      system.name = name;
+      if (const auto good = backup::check_system_name(name); !good) {
+        return wrong(key.Mark(), good.error().message, "rename it");
       }
-      TRY(read_system(entry.second, system));
+      TRY(read_system(value, system));
       if (system.databases.empty()) {
-        return wrong(entry.first.Mark(), "system " + system.name + " has no databases");
+        return wrong(key.Mark(), "system " + name + " has no databases",
+                     "name them: databases: {accounts: /srv/accounts.db}");
       }
       config_.systems.push_back(std::move(system));
-    }
-    return {};
+      return {};
+    });
   }
 
   Result<void> read_system(const YAML::Node& node, backup::System& system) {
@@ -135,17 +153,17 @@ class ConfigParser {
   }
 
   Result<void> read_databases(const YAML::Node& node, backup::System& system) {
-    if (!node.IsMap()) return wrong(node.Mark(), "databases must be a map of names to URLs");
-    for (const auto& entry : node) {
+    return for_each(node, "databases", [&](const std::string& name, const YAML::Node& key,
+                                           const YAML::Node& value) -> Result<void> {
       backup::DatabaseSpec spec;
-      spec.name = entry.first.as<std::string>();
-      if (const auto good = backup::check_system_name(spec.name); !good) {
-        return wrong(entry.first.Mark(), good.error().message);
+      spec.name = name;
+      if (const auto good = backup::check_system_name(name); !good) {
+        return wrong(key.Mark(), good.error().message, "rename it");
       }
-      TRY(text_into(spec.url)(entry.second));
+      TRY(text_into(spec.url)(value));
       system.databases.push_back(std::move(spec));
-    }
-    return {};
+      return {};
+    });
   }
 
   std::string path_;
@@ -172,9 +190,13 @@ Result<Config> load_config(const std::string& path) {
     }
   }
   if (found.empty()) return Config();
-  const Bytes text =
-      TRY_DURING("read the configuration", base::read_file(found, limits::config_bytes_max));
-  return parse_config(std::string(base::text_of(text)), found);
+  const Result<Bytes> text = base::read_file(found, limits::config_bytes_max);
+  if (!text) {
+    return fail(Error(text.error())
+                    .during("read the configuration")
+                    .advise("check the path that --config names"));
+  }
+  return parse_config(std::string(base::text_of(*text)), found);
 }
 
 }  // namespace stillpoint::cli

@@ -25,7 +25,8 @@ Result<base::Secret> first_line(std::string_view text, const std::string& from) 
   const std::size_t end = text.find_first_of("\r\n");
   base::Secret secret{std::string(text.substr(0, end))};
   if (secret.reveal().empty()) {
-    return fail(Errc::invalid, "the password from {} is empty", from);
+    return fail(Error{Errc::invalid, "the password from " + from + " is empty",
+                      "its first line is the password; an empty one is refused"});
   }
   return secret;
 }
@@ -37,11 +38,15 @@ Result<base::Secret> from_file(const std::string& path) {
 }
 
 Result<base::Secret> from_command(const std::string& command) {
-  const std::string text =
-      TRY_DURING("ask the password command",
-                 base::run_command(command, limits::password_command_time,
-                                   limits::password_bytes_max));
-  return first_line(text, "the password command");
+  const Result<std::string> text =
+      base::run_command(command, limits::password_command_time, limits::password_bytes_max);
+  if (!text) {
+    return fail(Error(text.error())
+                    .during("ask the password command")
+                    .advise("run it by hand: it must print the password, and nothing else, on "
+                            "stdout and exit with 0"));
+  }
+  return first_line(*text, "the password command");
 }
 
 // Reads a line from the terminal without showing it.
