@@ -43,7 +43,9 @@ translation_units() {
   for file in $1; do
     case $file in
       *.cpp) echo "$file" ;;
-      *.h) grep -rlF --include='*.cpp' "\"${file#src/}\"" src tests bench examples || true ;;
+      *.h)
+        grep -rlsF --include='*.cpp' "\"${file#src/}\"" src tests bench examples || true
+        ;;
     esac
   done | sort -u
 }

@@ -5,7 +5,7 @@ packages_build=(
   g++ cmake ninja-build pkg-config libcli11-dev libspdlog-dev libfmt-dev nlohmann-json3-dev
   libyaml-cpp-dev libexpected-dev libzstd-dev libssl-dev libsqlite3-dev
 )
-packages_demo=(sqlite3 restic python3)
+packages_demo=(sqlite3)
 packages_test_build=(libgtest-dev libgmock-dev librapidcheck-dev libbenchmark-dev ccache mold)
 packages_test=(python3 procps sqlite3 restic fuse3 zstd git)
 packages_bench=(python3 sqlite3 restic zstd)

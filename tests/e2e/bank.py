@@ -5,6 +5,7 @@ copy of the database tells by itself whether it is of one instant.
 As a program: bank.py PATH SEED      transfers at full speed until stdin is closed
 """
 
+import contextlib
 import pathlib
 import random
 import signal
@@ -17,6 +18,13 @@ import time
 START_BALANCE = 1000
 # Some width, so that the accounts fill many pages.
 PAD = "." * 100
+HOLD = """
+import sqlite3, sys
+db = sqlite3.connect(sys.argv[1], isolation_level=None)
+db.execute(sys.argv[2]).fetchall()
+print("held", flush=True)
+sys.stdin.read()
+"""
 
 
 def connect(path):
@@ -110,6 +118,20 @@ def find_problems(db):
     accounts, total = db.execute("SELECT count(*), sum(balance) FROM accounts").fetchone()
     if total != accounts * START_BALANCE:
         yield f"the balances sum up to {total} instead of {accounts * START_BALANCE}"
+
+
+@contextlib.contextmanager
+def held(path, statement):
+    """Another process has the database open and has executed that statement. (A process of its own:
+    SQLite's locks vanish when their process closes any descriptor of the file.)"""
+    holder = subprocess.Popen([sys.executable, "-c", HOLD, path, statement],
+                              stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    try:
+        if holder.stdout.readline() != b"held\n":
+            raise AssertionError(f"the holder could not execute {statement}")
+        yield holder.pid
+    finally:
+        holder.communicate()
 
 
 class Writers:

@@ -100,5 +100,6 @@ def add_lock(repo, password, *, exclusive, age_minutes=0, hostname="elsewhere"):
             "hostname": hostname, "username": "somebody", "pid": 4711, "uid": 0, "gid": 0}
     sealed = master_key(repo, password).seal(json.dumps(lock).encode())
     path = pathlib.Path(repo) / "locks" / hashlib.sha256(sealed).hexdigest()
+    path.parent.mkdir(exist_ok=True)
     path.write_bytes(sealed)
     return path

@@ -181,5 +181,5 @@ class Case(unittest.TestCase):
         self.assertEqual(self.backups(), [], "a backup is visible that was never completed")
 
     def assert_no_locks(self):
-        locks = sorted(p.name for p in (self.repo / "locks").iterdir())
+        locks = sorted(p.name for p in self.repo.glob("locks/*"))
         self.assertEqual(locks, [], "locks are left in the repository")

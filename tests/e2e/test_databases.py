@@ -54,11 +54,8 @@ class Bad(support.Case):
 
     def test_locked_by_a_writer(self):
         bank.make(self.path, journal="DELETE")
-        db = bank.connect(self.path)
-        db.execute("BEGIN EXCLUSIVE")
-        self.refused(self.path, code="busy")
-        db.execute("ROLLBACK")
-        db.close()
+        with bank.held(self.path, "BEGIN EXCLUSIVE"):
+            self.refused(self.path, code="busy")
         self.backup(self.path)
 
     def test_unreadable_url(self):

@@ -55,7 +55,7 @@ class Base(support.Case):
         snapshot = self.store("--tag", "x", "--host", "somewhere")
         self.assertIn(snapshot, [b["id"] for b in self.backups()])
         self.stillpoint("list")
-        self.stillpoint("show", snapshot[:10])
+        self.fails("show", snapshot[:10], expect=support.FAILURE, says=["not made by"])
 
     def test_empty_and_many_small_files(self):
         (self.source / "empty").write_bytes(b"")

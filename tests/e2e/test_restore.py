@@ -6,15 +6,11 @@ import pty
 import shutil
 import signal
 import subprocess
-import sys
 import time
 
 import bank
 import mounts
 import support
-
-HOLD_OPEN = "import sqlite3,sys; d=sqlite3.connect(sys.argv[1]); " \
-    "d.execute('SELECT count(*) FROM accounts').fetchone(); print(flush=True); sys.stdin.read()"
 
 
 class Restore(support.Case):
@@ -125,15 +121,10 @@ class Restore(support.Case):
         self.assert_new(str(outcome))
 
     def test_open_by_another_process(self):
-        holder = subprocess.Popen([sys.executable, "-c", HOLD_OPEN, self.bank],
-                                  stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-        try:
-            holder.stdout.readline()
+        with bank.held(self.bank, "SELECT count(*) FROM accounts") as pid:
             self.fails("restore", "latest", "--yes", expect=support.FAILURE, code="busy",
-                       says=[holder.pid])
+                       says=[pid])
             self.assertEqual(self.before_files(), [])
-        finally:
-            holder.communicate()
         self.assert_old()
 
     def test_old_journal_is_not_applied_to_the_new_data(self):
