@@ -19,3 +19,10 @@ find_program(MOLD mold)
 if(MOLD)
   add_link_options(-fuse-ld=mold)
 endif()
+
+# The decoders of tests/fuzz/targets.cpp.
+set(STILLPOINT_FUZZ_TARGETS index_file tree record pack_header key_file manifest config compressed text)
+if(STILLPOINT_FUZZ)
+  add_compile_options(-fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all)
+  add_link_options(-fsanitize=address,undefined)
+endif()

@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <malloc.h>
-
 #include <cerrno>
 #include <cstdio>
 #include <exception>
 
 #include "base/log.h"
+#include "base/memory.h"
 #include "cli/arguments.h"
 #include "cli/commands/commands.h"
 #include "cli/exit_code.h"
@@ -27,11 +26,6 @@ int run_program(int argc, char** argv) {
   if (options.verbose) base::set_log_level(LogLevel::debug);
   if (options.quiet) base::set_log_level(LogLevel::warning);
 
-  // Buffers of chunks are made and dropped all the time. By default malloc maps and unmaps each, and
-  // the kernel's clearing of fresh pages costs a tenth of a backup's CPU.
-  ::mallopt(M_MMAP_THRESHOLD, 4 << 20);
-  ::mallopt(M_TRIM_THRESHOLD, 64 << 20);
-
   const cli::Interrupt interrupt;
   const auto run = [&]() -> Result<int> {
     cli::Session session{options, TRY(cli::load_config(options.config)), interrupt.token()};
@@ -51,6 +45,7 @@ int run_program(int argc, char** argv) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  base::keep_freed_memory();
   try {
     return run_program(argc, argv);
   } catch (const std::exception& e) {  // no memory, or our own mistake

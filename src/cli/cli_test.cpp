@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: Apache-2.0
+// Words and files that users write, and lines that they read. The program as a whole: tests/e2e.
+#include <gtest/gtest.h>
+
+#include "cli/arguments.h"
+#include "cli/config.h"
+#include "cli/output.h"
+#include "cli/progress_display.h"
+
+namespace stillpoint::cli {
+namespace {
+
+Arguments parse(const std::vector<const char*>& words) {
+  std::vector<const char*> all = {"stillpoint"};
+  all.insert(all.end(), words.begin(), words.end());
+  return parse_arguments(static_cast<int>(all.size()), all.data());
+}
+
+TEST(Arguments, BecomeThePlainStructOfTheirCommand) {
+  const Arguments got = parse({"backup", "shop", "/a.db", "--label", "x", "--json", "-r", "/repo"});
+  ASSERT_TRUE(got.command) << got.text;
+  const auto& command = std::get<BackupCommand>(*got.command);
+  EXPECT_EQ(command.what, (std::vector<std::string>{"shop", "/a.db"}));
+  EXPECT_EQ(command.label, "x");
+  EXPECT_TRUE(got.global.json);
+  EXPECT_EQ(got.global.repository, "/repo");
+  EXPECT_EQ(std::get<VerifyCommand>(*parse({"verify"}).command).backup, "latest");
+  EXPECT_EQ(std::get<StorageCheckCommand>(*parse({"storage", "check", "/x"}).command).url, "/x");
+}
+
+TEST(Arguments, MistakesAreUsageErrorsThatSayWhatWasMeant) {
+  EXPECT_EQ(parse({}).exit_code, 2);
+  EXPECT_EQ(parse({"show"}).exit_code, 2);
+  const Arguments typo = parse({"bakcup", "shop"});
+  EXPECT_EQ(typo.exit_code, 2);
+  EXPECT_NE(typo.text.find("did you mean 'backup'?"), std::string::npos);
+  EXPECT_NE(parse({"check", "--read-dta"}).text.find("'--read-data'"), std::string::npos);
+  EXPECT_EQ(parse({"backup", "x", "--pack-size", "1000"}).exit_code, 2);
+}
+
+TEST(Arguments, HelpAndVersionSucceed) {
+  EXPECT_EQ(parse({"--help"}).exit_code, 0);
+  EXPECT_NE(parse({"backup", "--help"}).text.find("Examples"), std::string::npos);
+  EXPECT_EQ(parse({"--version"}).text.rfind("stillpoint ", 0), 0U);
+}
+
+TEST(Config, DescribesRepositoryAndSystems) {
+  const Config config = parse_config(R"(
+repository: {url: /backups, password_file: /etc/pw, compression: max, pack_size: 16}
+state_dir: /state
+systems:
+  shop:
+    layer: none
+    consistency: together
+    databases: {a: /a.db, b: "sqlite:///b.db"}
+)", "f.yaml").value();
+  EXPECT_EQ(config.repository, "/backups");
+  EXPECT_EQ(config.pack_mib, 16);
+  ASSERT_EQ(config.systems.size(), 1U);
+  EXPECT_EQ(config.systems[0].consistency, backup::Consistency::together);
+  EXPECT_EQ(config.systems[0].databases.at(1).url, "sqlite:///b.db");
+  EXPECT_TRUE(parse_config("", "f.yaml"));
+}
+
+TEST(Config, MistakesAreNamedWithLineAndColumn) {
+  const auto error_of = [](const std::string& text) {
+    const auto config = parse_config(text, "f.yaml");
+    return config ? std::string("none") : config.error().message;
+  };
+  EXPECT_EQ(error_of("repositry: {}").rfind("f.yaml:1:1: ", 0), 0U);
+  EXPECT_EQ(parse_config("repositry: {}", "f").error().advice, "did you mean 'repository'?");
+  EXPECT_EQ(error_of("systems:\n  s:\n    databases: {}\n").rfind("f.yaml:2:3: ", 0), 0U);
+  EXPECT_EQ(error_of("repository:\n  pack_size: 1000\n").rfind("f.yaml:2:14: ", 0), 0U);
+  EXPECT_EQ(error_of("systems:\n  s: {layer: scalardb}\n").rfind("f.yaml:2:14: ", 0), 0U);
+  EXPECT_EQ(error_of("systems: [a").rfind("f.yaml:", 0), 0U);
+  for (const char* text : {"[]", "x", "systems: 3", "? [a]\n: b", "repository: {url: [1]}",
+                           "systems:\n  'a/b': {databases: {x: y}}", "state_dir: a\nstate_dir: b"}) {
+    EXPECT_EQ(error_of(text).rfind("f.yaml:1", 0) == 0 || error_of(text).rfind("f.yaml:2", 0) == 0,
+              true) << text << ": " << error_of(text);
+  }
+}
+
+TEST(Output, ATableIsAsWideAsItsContent) {
+  EXPECT_EQ(table({{"ID", "NAME"}, {"1", "été"}, {"22", "x"}}), "ID  NAME\n1   été\n22  x\n");
+}
+
+TEST(Progress, SaysPhaseShareRateAndRemainingTime) {
+  job::Status status;
+  status.phase = "read bank";
+  EXPECT_EQ(describe_progress(status), "read bank");
+  status.bytes_total = 4 << 20;
+  status.bytes_done = 1 << 20;
+  status.elapsed = std::chrono::seconds(1);
+  EXPECT_EQ(describe_progress(status), "read bank  25 %  1.0 MiB of 4.0 MiB  1.0 MiB/s  3.0 s left");
+  status.bytes_done = 8 << 20;  // it grew meanwhile
+  EXPECT_EQ(describe_progress(status), "read bank  100 %  8.0 MiB of 8.0 MiB  8.0 MiB/s");
+}
+
+}  // namespace
+}  // namespace stillpoint::cli
