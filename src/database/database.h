@@ -18,9 +18,9 @@ namespace stillpoint::database {
 
 // What a kind of database can do; printed in the manifest, never hidden.
 struct Capabilities {
-  bool snapshot = false;           // open() gives one consistent view of everything
-  bool writers_wait = false;       // ... and others cannot commit while that view is open
-  bool write_mark = false;         // write_mark() tells whether anybody wrote
+  bool snapshot = false;      // open() gives one consistent view of everything
+  bool writers_wait = false;  // ... and others cannot commit while that view is open
+  bool write_mark = false;    // write_mark() tells whether anybody wrote
 };
 
 // How the bytes of a part change from one backup to the next: decides where they are cut.
@@ -37,10 +37,10 @@ struct Part {
 
 // A table, a file, a schema: something that a person would name.
 struct Object {
-  std::string kind = {};                      // "table", "file", "schema"
-  std::string name = {};                      // as the database spells it
-  std::optional<std::uint64_t> rows = {};     // set by count()
-  std::vector<Part> parts = {};               // empty: its bytes are part of another object
+  std::string kind = {};                   // "table", "file", "schema"
+  std::string name = {};                   // as the database spells it
+  std::optional<std::uint64_t> rows = {};  // set by count()
+  std::vector<Part> parts = {};            // empty: its bytes are part of another object
 };
 
 // A fact about the database that helps whoever restores it: "page_size" = "4096".

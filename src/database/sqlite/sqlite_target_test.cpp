@@ -2,9 +2,10 @@
 #include "database/sqlite/sqlite_target.h"
 
 #include <fcntl.h>
+#include <sys/ptrace.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 
-#include "base/random.h"
 #include "database/sqlite/sqlite_database.h"
 #include "database/sqlite/testing.h"
 
@@ -34,15 +35,15 @@ std::string message_of(const Result<std::string>& result) {
 // in the given journal mode: in a log, or half of it in the database with a journal to undo it.
 Copy make_killed(const Folder& folder, const std::string& journal) {
   const std::string path = folder / "a.db";
-  Client(path).run("PRAGMA journal_mode=" + journal +
+  Client(path).run("PRAGMA synchronous=OFF; PRAGMA journal_mode=" + journal +
                    "; CREATE TABLE t(x); INSERT INTO t VALUES('old');"
-                   "CREATE TABLE big(x); INSERT INTO big VALUES(zeroblob(300000))");
+                   "CREATE TABLE big(x); INSERT INTO big VALUES(zeroblob(40000))");
   const Copy copy = backup_of(path);
   Child writer([&] {
     Client client(path);
-    client.run("PRAGMA cache_size=1");
+    client.run("PRAGMA cache_size=1; PRAGMA synchronous=OFF");
     if (journal == "delete") client.run("BEGIN");
-    client.run("INSERT INTO t VALUES('new'); UPDATE big SET x=randomblob(300000)");
+    client.run("INSERT INTO t VALUES('new'); UPDATE big SET x=randomblob(40000)");
     ::_exit(0);
   });
   writer.wait();
@@ -69,7 +70,7 @@ TEST_P(StaleFiles, NeverMeetTheNewDatabase) {
     EXPECT_FALSE(std::filesystem::exists(path + suffix)) << suffix;
   }
   EXPECT_EQ(ask(path, all_rows), "old");
-  EXPECT_EQ(ask(path, "SELECT x=zeroblob(300000) FROM big"), "1");
+  EXPECT_EQ(ask(path, "SELECT x=zeroblob(40000) FROM big"), "1");
   EXPECT_EQ(ask(path, "PRAGMA integrity_check"), "ok");
   EXPECT_EQ(kept->empty(), old == Old::missing);
   if (old == Old::healthy) {
@@ -154,31 +155,78 @@ TEST(SqliteTarget, NamesWhoHasItOpen) {
   EXPECT_TRUE(target.fence());
 }
 
-TEST(SqliteTarget, IsReplacedOrNotWheneverTheProcessIsKilled) {
-  base::Random random(7);
-  int replaced = 0;
-  for (int round = 0; round < 40; ++round) {
+bool changes_files(std::uint64_t call) {
+  for (const long change : {SYS_renameat2, SYS_unlink, SYS_ftruncate, SYS_pwrite64, SYS_fsync,
+                            SYS_fdatasync, SYS_write}) {
+    if (call == static_cast<std::uint64_t>(change)) return true;
+  }
+  return false;
+}
+
+// Another process does `work` and is killed right before its `number`th change of files. False
+// where it has come to its end before that.
+bool killed_before_change(int number, const std::function<void()>& prepare,
+                          const std::function<void()>& work) {
+  const pid_t child = ::fork();
+  if (child == 0) {
+    prepare();
+    ::ptrace(PTRACE_TRACEME, 0, nullptr, nullptr);
+    ::raise(SIGSTOP);
+    work();
+    ::_exit(0);
+  }
+  int status = 0;
+  for (int changes = 0; ::waitpid(child, &status, 0) == child && WIFSTOPPED(status);) {
+    ::ptrace(PTRACE_SETOPTIONS, child, nullptr, PTRACE_O_TRACESYSGOOD | PTRACE_O_EXITKILL);
+    __ptrace_syscall_info info = {};
+    ::ptrace(PTRACE_GET_SYSCALL_INFO, child, sizeof info, &info);
+    const bool enters = info.op == PTRACE_SYSCALL_INFO_ENTRY;
+    if (enters && changes_files(info.entry.nr) && ++changes == number) {
+      ::kill(child, SIGKILL);
+    } else {
+      ::ptrace(PTRACE_SYSCALL, child, nullptr, nullptr);
+    }
+  }
+  EXPECT_TRUE(WIFSIGNALED(status) || WEXITSTATUS(status) == 0);
+  return WIFSIGNALED(status);
+}
+
+class Killed : public ::testing::TestWithParam<std::string> {};
+
+TEST_P(Killed, InTheMiddleOfTheSwitchLeavesTheOldOrTheNew) {
+  bool killed = true;
+  int points = 0;
+  for (; killed; ++points) {
     const Folder folder;
     const std::string path = folder / "a.db";
-    const Copy copy = make_killed(folder, "wal");
-    Child restorer([&] {
-      SqliteTarget target(path);
-      if (!testing::stage_all(target, copy) || !target.fence()) ::_exit(1);
-      Child::ready();
-      (void)target.swap();
-      ::pause();
-    });
-    restorer.wait_until_ready();
-    ::usleep(static_cast<useconds_t>(random.below(15'000)));
-    restorer.kill();
+    make_killed(folder, GetParam());
+    Client(folder / "b.db").run("CREATE TABLE t(x); INSERT INTO t VALUES('restored')");
+    const Copy copy = backup_of(folder / "b.db");
+    SqliteTarget target(path);
+    killed = killed_before_change(
+        points + 1,
+        [&] {
+          if (!testing::stage_all(target, copy) || !target.fence()) ::_exit(1);
+        },
+        [&] {
+          if (!target.swap()) ::_exit(1);
+        });
+    // In a log the newer rows had been committed; what a journal undoes had not.
     const std::string rows = ask(path, all_rows);
-    EXPECT_TRUE(rows == "old" || rows == "new,old") << rows;
-    EXPECT_EQ(ask(path, "SELECT x=zeroblob(300000) FROM big"), rows == "old" ? "1" : "0");
-    EXPECT_EQ(ask(path, "PRAGMA integrity_check"), "ok");
-    replaced += rows == "old" ? 1 : 0;
+    const std::string old = GetParam() == "wal" ? "new,old" : "old";
+    EXPECT_TRUE(rows == "restored" || rows == old) << points << ": " << rows;
+    if (rows == old) {
+      const std::string undone = ask(path, "SELECT x=zeroblob(40000) FROM big");
+      EXPECT_EQ(undone, GetParam() == "wal" ? "0" : "1") << points;
+    }
+    EXPECT_TRUE(rows == "restored" || killed) << points;
+    EXPECT_EQ(ask(path, "PRAGMA integrity_check"), "ok") << points;
   }
-  RecordProperty("replaced", replaced);
+  EXPECT_GT(points, 5);
 }
+
+INSTANTIATE_TEST_SUITE_P(Modes, Killed, ::testing::Values("wal", "delete"),
+                         [](const auto& test) { return test.param; });
 
 TEST(SqliteTarget, FollowsLinksAndTakesOverTheMode) {
   const Folder folder;
