@@ -33,7 +33,7 @@ def event(rng, number, vocabulary):
 
 
 def record(rng, number):
-    """A kilobyte as databases write it: counters, times, small integers, padding, a few random bytes."""
+    """A kilobyte as databases write it: counters, times, small integers, padding."""
     fields = struct.pack("<QQIIHH", number, 1_700_000_000_000 + number * 13, rng.randint(0, 5000),
                          rng.randint(0, 9), number % 7, 0)
     return (fields * 12 + rng.randbytes(280) + b"\0" * 400)[:1024]

@@ -74,7 +74,8 @@ def parse():
 def main():
     options = parse()
     goals = measure.Goals()
-    version = subprocess.run([options.restic, "version"], capture_output=True, text=True, check=True)
+    version = subprocess.run([options.restic, "version"], capture_output=True, text=True,
+                             check=True)
     goals.fact("peer", version.stdout.split(" compiled")[0])
     goals.fact("data", f"{options.mib} MiB of rows, seed 1, {options.rounds} rounds")
     ratios = {}

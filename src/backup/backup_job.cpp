@@ -173,8 +173,7 @@ Result<BackupOutcome> take_backup(const System& system, repository::Repository& 
   if (!options.label.empty()) TRY_DURING(doing, check_label(options.label));
   // All that may take long comes before the snapshots: the lock, the index, the connections.
   job.phase("lock the repository and read its index");
-  const auto writer =
-      TRY_DURING(doing, BackupWriter::begin(repository, options.write, job.stop()));
+  const auto writer = TRY_DURING(doing, BackupWriter::begin(repository, options.write, job.stop()));
   job.phase("connect");
   Plan plan = TRY_DURING(doing, make_plan(system, job.stop()));
   for (const std::string& warning : plan.warnings) log(LogLevel::warning, "{}", warning);

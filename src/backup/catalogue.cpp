@@ -100,8 +100,7 @@ Id content_id(const std::vector<Id>& chunks) {
 
 Result<repository::Node> find_stored_file(const repository::Repository& repository,
                                           const Listed& backup, const StoredFile& file) {
-  repository::Node node =
-      TRY(repository::find_node(repository, backup.record.tree, file.path));
+  repository::Node node = TRY(repository::find_node(repository, backup.record.tree, file.path));
   if (node.size != file.bytes || content_id(node.content) != file.content) {
     return fail(Errc::corrupt, "{} is not what the manifest says", file.path);
   }

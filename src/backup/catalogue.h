@@ -17,8 +17,8 @@ namespace stillpoint::backup {
 // What a record tells without opening the backup.
 struct Listed {
   repository::Record record = {};
-  bool ours = false;         // else written by restic or another program
-  std::string system = {};   // of somebody else's: the host
+  bool ours = false;        // else written by restic or another program
+  std::string system = {};  // of somebody else's: the host
   std::string label = {};
   std::string verdict = {};  // "" for somebody else's
 };

@@ -2,7 +2,11 @@
 #include "backup/manifest.h"
 
 #include <array>
+#include <stdexcept>
+
 #include <nlohmann/json.hpp>
+
+#include "base/encoding.h"
 
 namespace stillpoint::backup {
 namespace {
@@ -40,12 +44,14 @@ Json json_of(const DatabaseEntry& entry) {
           {"kind", entry.kind},
           {"url", entry.url},
           {"folder", entry.folder},
-          {"restore_point", {{"kind", "snapshot"},
-                             {"opened", base::format_time(entry.opened)},
-                             {"open_us", entry.open_time.count()}}},
-          {"capabilities", {{"snapshot", entry.capabilities.snapshot},
-                            {"writers_wait", entry.capabilities.writers_wait},
-                            {"write_mark", entry.capabilities.write_mark}}},
+          {"restore_point",
+           {{"kind", "snapshot"},
+            {"opened", base::format_time(entry.opened)},
+            {"open_us", entry.open_time.count()}}},
+          {"capabilities",
+           {{"snapshot", entry.capabilities.snapshot},
+            {"writers_wait", entry.capabilities.writers_wait},
+            {"write_mark", entry.capabilities.write_mark}}},
           {"settings", settings},
           {"warnings", entry.warnings},
           {"objects", objects},
@@ -54,10 +60,27 @@ Json json_of(const DatabaseEntry& entry) {
 
 // Reading: at() and get() throw on anything unexpected; decode_manifest catches that once.
 
+struct NewerFormat : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
+// A manifest may have been forged by whoever has the password: what it names must stay where it
+// belongs.
+void check_paths(const DatabaseEntry& entry) {
+  if (!check_system_name(entry.name) || entry.folder != base::percent_encode(entry.name)) {
+    throw std::runtime_error("a database has an impossible name or folder");
+  }
+  for (const StoredFile& file : entry.files) {
+    if (!file.path.starts_with(entry.folder + "/") || file.path.size() == entry.folder.size() + 1) {
+      throw std::runtime_error("a file lies outside of its database's folder");
+    }
+  }
+}
+
 Evidence evidence_of(const Json& json) {
   return {json.at("kind").get<std::string>(), json.at("database").get<std::string>(),
-          json.value("before", ""), json.value("after", ""), json.at("holds").get<bool>(),
-          json.at("text").get<std::string>()};
+          json.value("before", ""),           json.value("after", ""),
+          json.at("holds").get<bool>(),       json.at("text").get<std::string>()};
 }
 
 base::Time time_at(const Json& json, const char* name) {
@@ -97,13 +120,14 @@ DatabaseEntry entry_of(const Json& json) {
     if (object.contains("rows")) made.rows = object.at("rows").get<std::uint64_t>();
   }
   for (const Json& file : json.at("files")) entry.files.push_back(file_of(file));
+  check_paths(entry);
   return entry;
 }
 
 Manifest manifest_of(const Json& json) {
   if (const auto format = json.at("format").get<std::uint64_t>(); format != manifest_format) {
-    throw std::runtime_error(fmt::format("it has format {}, this program knows {}: use a newer one",
-                                         format, manifest_format));
+    throw NewerFormat(
+        fmt::format("it has format {}, this program knows {}", format, manifest_format));
   }
   Manifest m;
   m.program = json.at("program").get<std::string>();
@@ -118,8 +142,8 @@ Manifest manifest_of(const Json& json) {
     if (name_of(known) == branch) m.branch = known;
   }
   m.reason = json.at("plan").at("reason").get<std::string>();
-  m.verdict = json.at("verdict").get<std::string>() == "proven" ? Verdict::proven
-                                                                 : Verdict::unproven;
+  m.verdict =
+      json.at("verdict").get<std::string>() == "proven" ? Verdict::proven : Verdict::unproven;
   for (const Json& e : json.at("evidence")) m.evidence.push_back(evidence_of(e));
   for (const Json& entry : json.at("databases")) m.databases.push_back(entry_of(entry));
   return m;
@@ -129,9 +153,12 @@ Manifest manifest_of(const Json& json) {
 
 std::string_view name_of(Branch branch) {
   switch (branch) {
-    case Branch::one_snapshot: return "one_snapshot";
-    case Branch::no_layer_separate: return "no_layer_separate";
-    case Branch::no_layer_together: return "no_layer_together";
+    case Branch::one_snapshot:
+      return "one_snapshot";
+    case Branch::no_layer_separate:
+      return "no_layer_separate";
+    case Branch::no_layer_together:
+      return "no_layer_together";
   }
   return "";
 }
@@ -162,6 +189,9 @@ std::string encode_manifest(const Manifest& m) {
 Result<Manifest> decode_manifest(ByteView text) {
   try {
     return manifest_of(Json::parse(text.begin(), text.end()));
+  } catch (const NewerFormat& e) {
+    return fail(Error{Errc::unsupported, fmt::format("{}: {}", manifest_path, e.what()),
+                      "use a newer stillpoint; or restore by hand with restic"});
   } catch (const std::exception& e) {
     return fail(Errc::corrupt, "{}: {}", manifest_path, e.what());
   }

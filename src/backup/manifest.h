@@ -31,12 +31,12 @@ std::string_view name_of(Verdict verdict);
 
 // One fact that speaks for or against the backup's consistency.
 struct Evidence {
-  std::string kind = {};      // "one_snapshot", "write_mark"
+  std::string kind = {};  // "one_snapshot", "write_mark"
   std::string database = {};
-  std::string before = {};    // of a write mark
+  std::string before = {};  // of a write mark
   std::string after = {};
   bool holds = true;
-  std::string text = {};      // for people
+  std::string text = {};  // for people
 };
 
 struct StoredFile {

@@ -27,7 +27,11 @@ Result<Opening> open_one(PlannedDatabase& planned) {
 Result<void> Openings::open(std::size_t number) {
   PlannedDatabase& planned = plan_.databases[number];
   openings_[number] = TRY(open_one(planned));
-  evidence_.push_back({"one_snapshot", planned.spec.name, {}, {}, true,
+  evidence_.push_back({"one_snapshot",
+                       planned.spec.name,
+                       {},
+                       {},
+                       true,
                        "one snapshot holds the whole database " + planned.spec.name});
   return {};
 }
@@ -52,13 +56,11 @@ Result<void> Openings::open_together() {
       evidence_.push_back({"write_mark", name, {}, {}, false, name + " has no counter of writes"});
       continue;
     }
-    const std::string after =
-        TRY_DURING("write mark of " + name, planned.database->write_mark());
+    const std::string after = TRY_DURING("write mark of " + name, planned.database->write_mark());
     const bool holds = before[i] == after;
-    evidence_.push_back(
-        {"write_mark", name, before[i], after, holds,
-         name + (holds ? " was not written between the first and the last opening"
-                       : " was written while the snapshots were opened")});
+    evidence_.push_back({"write_mark", name, before[i], after, holds,
+                         name + (holds ? " was not written between the first and the last opening"
+                                       : " was written while the snapshots were opened")});
   }
   return {};
 }

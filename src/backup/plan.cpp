@@ -57,8 +57,9 @@ Result<Plan> make_plan(const System& system, std::stop_token stop) {
                         "give them names in stillpoint.yaml"});
     }
     const database::Kind* kind = TRY_DURING(doing, database::kind_of(spec.url));
-    PlannedDatabase planned{spec, base::percent_encode(spec.name),
-                            TRY_DURING(doing, kind->open(spec.url))};
+    PlannedDatabase planned {
+      spec, base::percent_encode(spec.name), TRY_DURING(doing, kind->open(spec.url))
+    };
     TRY_DURING(doing, planned.database->prepare(stop));
     if (!planned.database->capabilities().snapshot) {
       return fail(Errc::unsupported, "{}: it cannot open a consistent snapshot", doing);

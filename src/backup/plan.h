@@ -15,7 +15,7 @@ namespace stillpoint::backup {
 
 struct PlannedDatabase {
   DatabaseSpec spec = {};
-  std::string folder = {};  // in the backup
+  std::string folder = {};                       // in the backup
   std::unique_ptr<database::Database> database;  // prepared, not open
 };
 

@@ -19,10 +19,9 @@ std::vector<std::string> names_of(const Manifest& manifest) {
 Result<void> check_named(const std::string& name, const std::vector<std::string>& known) {
   if (std::find(known.begin(), known.end(), name) != known.end()) return {};
   const std::string near = base::closest(name, known);
-  return fail(Error{Errc::not_found,
-                    fmt::format("the backup holds no database '{}'", base::printable(name)),
-                    near.empty() ? "it holds: " + base::join(known, ", ")
-                                 : "did you mean '" + near + "'?"});
+  return fail(Error{
+      Errc::not_found, fmt::format("the backup holds no database '{}'", base::printable(name)),
+      near.empty() ? "it holds: " + base::join(known, ", ") : "did you mean '" + near + "'?"});
 }
 
 std::uint64_t bytes_of(const DatabaseEntry& entry) {
@@ -72,6 +71,19 @@ Result<void> stage_all(const repository::Repository& repository, RestorePlan& pl
   return {};
 }
 
+// The fence would refuse them at the end: whoever waits for a large database wants to know now.
+Result<void> refuse_users(const RestorePlan& plan) {
+  for (const PlannedRestore& planned : plan.databases) {
+    const database::Existing existing = TRY(planned.target->inspect());
+    if (existing.used_by.empty()) continue;
+    return fail(Error{Errc::busy,
+                      fmt::format("restore {}: {} is open in {}", planned.entry.name,
+                                  existing.description, base::join(existing.used_by, ", ")),
+                      "end them, and run the same command again; or restore elsewhere with --to"});
+  }
+  return {};
+}
+
 RestoredDatabase restored_of(const PlannedRestore& planned) {
   return {planned.entry.name, planned.url, {}, bytes_of(planned.entry), rows_of(planned.entry)};
 }
@@ -108,14 +120,17 @@ Result<std::vector<RestoredDatabase>> switch_all(RestorePlan& plan, job::Job::Co
 
 Result<RestorePlan> plan_restore(const repository::Repository& repository, const Listed& backup,
                                  const RestoreRequest& request, std::stop_token stop) {
-  RestorePlan plan{backup, TRY(load_manifest(repository, backup, std::move(stop))), {}};
+  RestorePlan plan {
+    backup, TRY(load_manifest(repository, backup, std::move(stop)))
+    , {}
+  };
   const std::vector<std::string> known = names_of(plan.manifest);
   for (const std::string& name : request.databases) TRY(check_named(name, known));
   for (const auto& [name, url] : request.to) TRY(check_named(name, known));
   for (const DatabaseEntry& entry : plan.manifest.databases) {
     const bool wanted = request.databases.empty() ||
-                        std::find(request.databases.begin(), request.databases.end(),
-                                  entry.name) != request.databases.end();
+                        std::find(request.databases.begin(), request.databases.end(), entry.name) !=
+                            request.databases.end();
     if (!wanted) continue;
     const auto elsewhere = request.to.find(entry.name);
     PlannedRestore planned;
@@ -125,21 +140,22 @@ Result<RestorePlan> plan_restore(const repository::Repository& repository, const
     const database::Kind* from = TRY_DURING(doing, database::kind_named(entry.kind));
     const database::Kind* kind =
         elsewhere != request.to.end() && planned.url.find("://") != std::string::npos
-            ? TRY_DURING(doing, database::kind_of(planned.url))
+        ? TRY_DURING(doing, database::kind_of(planned.url))
             : from;
-    if (kind != from) {
-      return fail(Errc::unsupported, "{}: a backup of {} goes into {} only", doing, entry.kind,
-                  entry.kind);
-    }
-    planned.target = TRY_DURING(doing, kind->open_target(planned.url));
-    planned.existing = TRY_DURING(doing, planned.target->inspect());
-    plan.databases.push_back(std::move(planned));
+            if (kind != from) {
+              return fail(Errc::unsupported, "{}: a backup of {} goes into {} only", doing,
+                          entry.kind, entry.kind);
+            }
+            planned.target = TRY_DURING(doing, kind->open_target(planned.url));
+            planned.existing = TRY_DURING(doing, planned.target->inspect());
+            plan.databases.push_back(std::move(planned));
   }
   return plan;
 }
 
 Result<std::vector<RestoredDatabase>> restore(const repository::Repository& repository,
                                               RestorePlan& plan, job::Job::Context& job) {
+  TRY(refuse_users(plan));
   TRY(stage_all(repository, plan, job));
   return switch_all(plan, job);
 }
@@ -148,8 +164,7 @@ Result<std::vector<RestoredDatabase>> drill(const repository::Repository& reposi
                                             const Listed& backup, const std::string& scratch,
                                             job::Job::Context& job) {
   RestoreRequest request;
-  for (const DatabaseEntry& entry :
-       TRY(load_manifest(repository, backup, job.stop())).databases) {
+  for (const DatabaseEntry& entry : TRY(load_manifest(repository, backup, job.stop())).databases) {
     request.to[entry.name] = scratch + "/" + entry.folder + ".db";
   }
   RestorePlan plan = TRY(plan_restore(repository, backup, request, job.stop()));

@@ -16,7 +16,7 @@
 namespace stillpoint::backup {
 
 struct RestoreRequest {
-  std::vector<std::string> databases = {};   // empty: all of the backup
+  std::vector<std::string> databases = {};     // empty: all of the backup
   std::map<std::string, std::string> to = {};  // database name → URL; else where it came from
 };
 

@@ -49,7 +49,8 @@ Result<void> check_system_name(std::string_view name) {
   if (good) return {};
   return fail(Errc::invalid,
               "'{}' is not a name: a letter or digit, then letters, digits, '.', '_', '-', "
-              "{} at most", base::printable(name), name_bytes_max);
+              "{} at most",
+              base::printable(name), name_bytes_max);
 }
 
 Result<void> check_label(std::string_view label) {

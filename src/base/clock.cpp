@@ -8,8 +8,7 @@ namespace stillpoint::base {
 namespace {
 
 std::tm utc(Time time) {
-  const auto seconds =
-      std::chrono::floor<std::chrono::seconds>(time).time_since_epoch().count();
+  const auto seconds = std::chrono::floor<std::chrono::seconds>(time).time_since_epoch().count();
   const auto value = static_cast<std::time_t>(seconds);
   std::tm parts = {};
   gmtime_r(&value, &parts);

@@ -57,8 +57,8 @@ Result<Bytes> from_base64(std::string_view text) {
   // EVP_DecodeBlock forgives white space around the text and padding inside it; we do not.
   for (std::size_t i = 0; i < text.size() - padding; ++i) {
     const char c = text[i];
-    const bool known = (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') ||
-                       (c >= '0' && c <= '9') || c == '+' || c == '/';
+    const bool known = (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') ||
+                       c == '+' || c == '/';
     if (!known) return fail(Errc::corrupt, "not base64");
   }
   Bytes bytes(text.size() / 4 * 3);

@@ -11,7 +11,7 @@
 
 namespace stillpoint::base {
 
-std::string hex(ByteView bytes);  // lower case
+std::string hex(ByteView bytes);                            // lower case
 bool from_hex(std::string_view text, std::span<Byte> out);  // false unless exactly out.size() bytes
 
 std::string base64(ByteView bytes);  // RFC 4648 with padding

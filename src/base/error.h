@@ -7,20 +7,21 @@
 
 namespace stillpoint::base {
 
-// What a caller can do about a failure. The program's exit codes follow from it (docs/user/scripting.md).
+// What a caller can do about a failure. The program's exit codes follow from it
+// (docs/user/scripting.md).
 enum class Errc {
   invalid,         // the request itself is wrong: change it
   not_found,       // what was named does not exist
   already_exists,  // what was to be made exists
   denied,          // permissions, read-only media
   no_space,        // disk or quota is full
-  corrupt,         // stored bytes are not what they should be; never retried, never skipped silently
-  unavailable,     // may succeed when tried again
-  busy,            // somebody else holds it
-  unsupported,     // we do not do that, and say so
-  cancelled,       // a signal or a stop request ended it
-  no_repository,   // there is no repository at that place
-  locked,          // the repository is locked by somebody
+  corrupt,        // stored bytes are not what they should be; never retried, never skipped silently
+  unavailable,    // may succeed when tried again
+  busy,           // somebody else holds it
+  unsupported,    // we do not do that, and say so
+  cancelled,      // a signal or a stop request ended it
+  no_repository,  // there is no repository at that place
+  locked,         // the repository is locked by somebody
   wrong_password,  // no key of the repository opens with it
   unproven,        // consistency could not be shown, and --allow-unproven was not given
   internal,        // our own mistake

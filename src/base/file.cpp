@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base/file.h"
 
+#include <algorithm>
+#include <cerrno>
+
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-#include <algorithm>
-#include <cerrno>
 
 #include "base/random.h"
 
@@ -50,8 +50,8 @@ Result<void> File::write_at(ByteView bytes, std::uint64_t at) const {
 Result<std::size_t> File::read_at(std::span<Byte> out, std::uint64_t at) const {
   std::size_t done = 0;
   while (done < out.size()) {
-    const ssize_t n = ::pread(descriptor_, out.data() + done, out.size() - done,
-                              static_cast<off_t>(at + done));
+    const ssize_t n =
+        ::pread(descriptor_, out.data() + done, out.size() - done, static_cast<off_t>(at + done));
     if (n < 0 && errno == EINTR) continue;
     if (n < 0) return fail(system_error("read", errno));
     if (n == 0) break;
@@ -117,7 +117,8 @@ Result<void> make_directories(const fs::path& path, unsigned mode) {
   std::error_code error;
   if (path.has_parent_path()) {
     fs::create_directories(path.parent_path(), error);
-    if (error) return fail(system_error("create folder " + path.parent_path().string(), error.value()));
+    if (error)
+      return fail(system_error("create folder " + path.parent_path().string(), error.value()));
   }
   if (::mkdir(path.c_str(), mode) != 0 && errno != EEXIST) {
     return fail(system_error("create folder " + path.string(), errno));

@@ -28,8 +28,8 @@ class File {
   // `flags` as of open(2); O_CLOEXEC is always added.
   static Result<File> open(const std::filesystem::path& path, int flags, unsigned mode = 0600);
   int descriptor() const { return descriptor_; }
-  Result<void> write(ByteView bytes) const;                        // all of it
-  Result<void> write_at(ByteView bytes, std::uint64_t at) const;   // all of it
+  Result<void> write(ByteView bytes) const;                       // all of it
+  Result<void> write_at(ByteView bytes, std::uint64_t at) const;  // all of it
   // Fewer bytes than asked for only at the end of the file.
   Result<std::size_t> read_at(std::span<Byte> out, std::uint64_t at) const;
   Result<std::uint64_t> size() const;

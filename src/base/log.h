@@ -3,11 +3,11 @@
 // error: somebody must act; warning: somebody should know; info: what happened; debug: how.
 #pragma once
 
-#include <fmt/format.h>
-
 #include <functional>
 #include <string_view>
 #include <utility>
+
+#include <fmt/format.h>
 
 namespace stillpoint::base {
 

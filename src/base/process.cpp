@@ -1,6 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base/process.h"
 
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <filesystem>
+#include <fstream>
+#include <set>
+
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
@@ -8,13 +15,6 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-#include <algorithm>
-#include <array>
-#include <cerrno>
-#include <filesystem>
-#include <fstream>
-#include <set>
 
 #include "base/clock.h"
 #include "base/file.h"
@@ -60,7 +60,8 @@ Result<std::string> read_until_end(const File& from, const Deadline& deadline,
     if (n < 0) return fail(system_error("read its output", errno));
     if (n == 0) return text;
     text.append(buffer.data(), static_cast<std::size_t>(n));
-    if (text.size() > bytes_max) return fail(Errc::invalid, "it prints more than {} bytes", bytes_max);
+    if (text.size() > bytes_max)
+      return fail(Errc::invalid, "it prints more than {} bytes", bytes_max);
   }
 }
 

@@ -9,14 +9,14 @@
 
 namespace stillpoint::base {
 
-// Runs a command by /bin/sh and returns what it printed on stdout; its stderr is ours. Fails when it
-// exits with another code than 0, prints more than `bytes_max`, or takes longer than `time` (it is
-// killed then).
+// Runs a command by /bin/sh and returns what it printed on stdout; its stderr is ours. Fails when
+// it exits with another code than 0, prints more than `bytes_max`, or takes longer than `time` (it
+// is killed then).
 Result<std::string> run_command(const std::string& command, std::chrono::milliseconds time,
                                 std::size_t bytes_max);
 
-// Processes that have this file open, by inode (so that renamed and hard-linked names count), except
-// ourselves: "4711 (bank)". Only processes whose descriptors we may see (all, for root).
+// Processes that have this file open, by inode (so that renamed and hard-linked names count),
+// except ourselves: "4711 (bank)". Only processes whose descriptors we may see (all, for root).
 Result<std::vector<std::string>> openers_of(const std::string& path);
 
 }  // namespace stillpoint::base

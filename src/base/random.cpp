@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base/random.h"
 
-#include <sys/random.h>
-
 #include <array>
 #include <cerrno>
 #include <cstdlib>
+
+#include <sys/random.h>
 
 #include "base/encoding.h"
 

@@ -9,7 +9,8 @@
 
 namespace stillpoint::base {
 
-// From the kernel: for keys, initialisation vectors and names. Ends the program where there is none.
+// From the kernel: for keys, initialisation vectors and names. Ends the program where there is
+// none.
 void secure_random(std::span<Byte> out);
 std::string random_token();  // 16 hex digits
 

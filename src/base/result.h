@@ -2,11 +2,11 @@
 // Result<T> and TRY: how everything that can fail outside of the program reports it.
 #pragma once
 
-#include <fmt/format.h>
-
-#include <tl/expected.hpp>
 #include <type_traits>
 #include <utility>
+
+#include <fmt/format.h>
+#include <tl/expected.hpp>
 
 #include "base/error.h"
 
@@ -53,11 +53,11 @@ using base::Result;
 #define STILLPOINT_JOIN_(a, b) a##b
 #define STILLPOINT_JOIN(a, b) STILLPOINT_JOIN_(a, b)
 
-#define STILLPOINT_TRY(name, error_expression, ...)                                 \
-  __extension__({                                                                   \
-    auto name = (__VA_ARGS__);                                                      \
+#define STILLPOINT_TRY(name, error_expression, ...)                                  \
+  __extension__({                                                                    \
+    auto name = (__VA_ARGS__);                                                       \
     if (!name) return ::tl::unexpected<::stillpoint::base::Error>(error_expression); \
-    ::stillpoint::base::detail::take(std::move(name));                              \
+    ::stillpoint::base::detail::take(std::move(name));                               \
   })
 
 // The value of a Result, or the end of the function with its error.
@@ -67,6 +67,6 @@ using base::Result;
 // The same, naming what was being done: TRY_DURING("read config", backend.get("config"))
 #define TRY_DURING(what, ...) \
   STILLPOINT_TRY_2(STILLPOINT_JOIN(try_result_, __COUNTER__), what, __VA_ARGS__)
-#define STILLPOINT_TRY_2(name, what, ...)                                              \
+#define STILLPOINT_TRY_2(name, what, ...)                                                 \
   STILLPOINT_TRY(name, ::stillpoint::base::detail::during(std::move(name).error(), what), \
                  __VA_ARGS__)

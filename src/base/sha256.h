@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// SHA-256, and the ids made of it: everything in the repository is named by the hash of its content.
+// SHA-256, and the ids made of it: everything in the repository is named by the hash of its
+// content.
 #pragma once
 
 #include <array>

@@ -10,9 +10,10 @@
 
 namespace stillpoint::base {
 
-std::string display_bytes(std::uint64_t bytes);                        // "1.5 GiB"
-std::string display_duration(std::chrono::steady_clock::duration time);  // "1 h 02 min", "3.4 s", "120 us"
-std::string display_count(std::uint64_t count);                        // "1,234,567"
+std::string display_bytes(std::uint64_t bytes);  // "1.5 GiB"
+std::string display_duration(
+    std::chrono::steady_clock::duration time);   // "1 h 02 min", "3.4 s", "120 us"
+std::string display_count(std::uint64_t count);  // "1,234,567"
 // A name in a message or on a terminal: control characters and broken UTF-8 become \n, \x1b …
 std::string printable(std::string_view text);
 // The candidate most like `word`, or empty where none is near enough to be meant.

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/arguments.h"
 
-#include <CLI/CLI.hpp>
 #include <memory>
 #include <sstream>
 #include <vector>
+
+#include <CLI/CLI.hpp>
 
 #include "backup/version.h"
 #include "base/text.h"
@@ -57,7 +58,8 @@ class Parser {
                     "the repository: a folder or URL [STILLPOINT_REPOSITORY, RESTIC_REPOSITORY]");
     app_.add_option("--config", global_.config,
                     "configuration file; else ./stillpoint.yaml, /etc/stillpoint/stillpoint.yaml");
-    app_.add_option("--password-file", global_.password_file, "file whose first line is the password");
+    app_.add_option("--password-file", global_.password_file,
+                    "file whose first line is the password");
     app_.add_option("--password-command", global_.password_command,
                     "command that prints the password");
     app_.add_option("--state-dir", global_.state_dir, "where scratch files and journals are kept");
@@ -72,6 +74,7 @@ class Parser {
                                                CLI::App* parent = nullptr) {
     auto options = std::make_shared<T>();
     CLI::App* command = (parent == nullptr ? &app_ : parent)->add_subcommand(name, text);
+    command->footer("");  // the overview's examples are not this command's
     command->callback([this, options] { chosen_ = [options] { return Command(*options); }; });
     return {command, options};
   }
@@ -85,12 +88,15 @@ class Parser {
       command->add_option("-l,--label", options->label, "a name to find this backup by");
       command->add_option("--compression", options->compression, "off, auto or max (default: auto)")
           ->check(CLI::IsMember({"off", "auto", "max"}));
-      command->add_option("--pack-size", options->pack_mib, "MiB of a stored object, 4 to 128 (default: 32)")
+      command
+          ->add_option("--pack-size", options->pack_mib,
+                       "MiB of a stored object, 4 to 128 (default: 32)")
           ->check(CLI::Range(4, 128));
       command->add_flag("--allow-unproven", options->allow_unproven,
                         "keep the backup even where consistency could not be proven");
-      command->footer("\nExamples:\n  stillpoint backup /srv/bank.db --label before-upgrade\n"
-                      "  stillpoint backup shop        # a system of stillpoint.yaml");
+      command->footer(
+          "\nExamples:\n  stillpoint backup /srv/bank.db --label before-upgrade\n"
+          "  stillpoint backup shop        # a system of stillpoint.yaml");
     }
     auto [command, options] =
         add<PlanCommand>("plan", "Show what a backup would do, and why; touch nothing");
@@ -103,7 +109,8 @@ class Parser {
       command->add_option("SYSTEM", options->system, "of this system only");
     }
     {
-      auto [command, options] = add<ShowCommand>("show", "Show what a backup holds and its evidence");
+      auto [command, options] =
+          add<ShowCommand>("show", "Show what a backup holds and its evidence");
       command->add_option("BACKUP", options->backup, backup_help)->required();
     }
     {
@@ -135,9 +142,10 @@ class Parser {
     command->add_option("--to", options->to, "[DATABASE=]URL: somewhere else (repeatable)");
     command->add_flag("-y,--yes", options->yes, "do not ask before replacing what exists");
     command->add_flag("--dry-run", options->dry_run, "show what would be replaced, and stop");
-    command->footer("\nWhat is replaced is kept beside it as NAME_before_TIME.\n\nExamples:\n"
-                    "  stillpoint restore latest                       # to where it came from\n"
-                    "  stillpoint restore latest:bank --to /tmp/bank.db");
+    command->footer(
+        "\nWhat is replaced is kept beside it as NAME_before_TIME.\n\nExamples:\n"
+        "  stillpoint restore latest                       # to where it came from\n"
+        "  stillpoint restore latest:bank --to /tmp/bank.db");
   }
 
   void add_storage_command() {
@@ -153,8 +161,8 @@ class Parser {
     std::ostringstream err;
     const int code = app_.exit(e, out, err);
     if (code == 0) return {global_, {}, out.str(), 0};
-    std::string text = "stillpoint: " + std::string(e.what());
     const std::string meant = suggestion(argc, argv);
+    std::string text = "stillpoint: " + std::string(e.what());
     if (!meant.empty()) text += "\n  did you mean '" + meant + "'?";
     return {global_, {}, text + "\n  see: stillpoint --help", exit_usage};
   }

@@ -53,7 +53,9 @@ systems:
     layer: none
     consistency: together
     databases: {a: /a.db, b: "sqlite:///b.db"}
-)", "f.yaml").value();
+)",
+                                     "f.yaml")
+                            .value();
   EXPECT_EQ(config.repository, "/backups");
   EXPECT_EQ(config.pack_mib, 16);
   ASSERT_EQ(config.systems.size(), 1U);
@@ -73,10 +75,12 @@ TEST(Config, MistakesAreNamedWithLineAndColumn) {
   EXPECT_EQ(error_of("repository:\n  pack_size: 1000\n").rfind("f.yaml:2:14: ", 0), 0U);
   EXPECT_EQ(error_of("systems:\n  s: {layer: scalardb}\n").rfind("f.yaml:2:14: ", 0), 0U);
   EXPECT_EQ(error_of("systems: [a").rfind("f.yaml:", 0), 0U);
-  for (const char* text : {"[]", "x", "systems: 3", "? [a]\n: b", "repository: {url: [1]}",
-                           "systems:\n  'a/b': {databases: {x: y}}", "state_dir: a\nstate_dir: b"}) {
+  for (const char* text :
+       {"[]", "x", "systems: 3", "? [a]\n: b", "repository: {url: [1]}",
+        "systems:\n  'a/b': {databases: {x: y}}", "state_dir: a\nstate_dir: b"}) {
     EXPECT_EQ(error_of(text).rfind("f.yaml:1", 0) == 0 || error_of(text).rfind("f.yaml:2", 0) == 0,
-              true) << text << ": " << error_of(text);
+              true)
+        << text << ": " << error_of(text);
   }
 }
 
@@ -91,7 +95,8 @@ TEST(Progress, SaysPhaseShareRateAndRemainingTime) {
   status.bytes_total = 4 << 20;
   status.bytes_done = 1 << 20;
   status.elapsed = std::chrono::seconds(1);
-  EXPECT_EQ(describe_progress(status), "read bank  25 %  1.0 MiB of 4.0 MiB  1.0 MiB/s  3.0 s left");
+  EXPECT_EQ(describe_progress(status),
+            "read bank  25 %  1.0 MiB of 4.0 MiB  1.0 MiB/s  3.0 s left");
   status.bytes_done = 8 << 20;  // it grew meanwhile
   EXPECT_EQ(describe_progress(status), "read bank  100 %  8.0 MiB of 8.0 MiB  8.0 MiB/s");
 }

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/config.h"
 
-#include <yaml-cpp/yaml.h>
-
 #include <filesystem>
 #include <functional>
 #include <map>
 #include <set>
+
+#include <yaml-cpp/yaml.h>
 
 #include "base/file.h"
 #include "base/limits.h"
@@ -43,12 +43,13 @@ class ConfigParser {
 
  private:
   Result<void> read_map(const YAML::Node& map, const std::string& what, const Readers& readers) {
-    return for_each(map, what, [&](const std::string& name, const YAML::Node& key,
-                                   const YAML::Node& value) -> Result<void> {
-      const auto reader = readers.find(name);
-      if (reader == readers.end()) return unknown_key(key, what, readers);
-      return reader->second(value);
-    });
+    return for_each(map, what,
+                    [&](const std::string& name, const YAML::Node& key,
+                        const YAML::Node& value) -> Result<void> {
+                      const auto reader = readers.find(name);
+                      if (reader == readers.end()) return unknown_key(key, what, readers);
+                      return reader->second(value);
+                    });
   }
 
   // Every entry of a map; a key that stands there twice is a mistake that YAML forgives.
@@ -61,7 +62,8 @@ class ConfigParser {
       if (!entry.first.IsScalar()) return wrong(entry.first.Mark(), "a name is expected here");
       const auto name = entry.first.as<std::string>();
       if (!seen.insert(name).second) {
-        return wrong(entry.first.Mark(), what + " has the key '" + base::printable(name) + "' twice",
+        return wrong(entry.first.Mark(),
+                     what + " has the key '" + base::printable(name) + "' twice",
                      "remove one of the two");
       }
       TRY(visit(name, entry.first, entry.second));
@@ -75,9 +77,9 @@ class ConfigParser {
     for (const auto& [name, reader] : readers) known.push_back(name);
     const auto name = key.as<std::string>();
     const std::string near = base::closest(name, known);
-    return wrong(key.Mark(), fmt::format("{} has no key '{}'", what, base::printable(name)),
-                 near.empty() ? "known are: " + base::join(known, ", ")
-                              : "did you mean '" + near + "'?");
+    return wrong(
+        key.Mark(), fmt::format("{} has no key '{}'", what, base::printable(name)),
+        near.empty() ? "known are: " + base::join(known, ", ") : "did you mean '" + near + "'?");
   }
 
   Reader text_into(std::string& place) {
@@ -89,43 +91,43 @@ class ConfigParser {
   }
 
   Result<void> read_repository(const YAML::Node& node) {
-    return read_map(
-        node, "repository",
-        {{"url", text_into(config_.repository)},
-         {"password_file", text_into(config_.password_file)},
-         {"password_command", text_into(config_.password_command)},
-         {"compression",
-          [this](const YAML::Node& n) -> Result<void> {
-            TRY(text_into(config_.compression)(n));
-            const auto known = repository::compression_named(config_.compression);
-            if (!known) return wrong(n.Mark(), known.error().message);
-            return {};
-          }},
-         {"pack_size", [this](const YAML::Node& n) -> Result<void> {
-            if (!n.IsScalar() || !YAML::convert<int>::decode(n, config_.pack_mib) ||
-                config_.pack_mib < 4 || config_.pack_mib > 128) {
-              return wrong(n.Mark(), "pack_size is a number of MiB from 4 to 128");
-            }
-            return {};
-          }}});
+    return read_map(node, "repository",
+                    {{"url", text_into(config_.repository)},
+                     {"password_file", text_into(config_.password_file)},
+                     {"password_command", text_into(config_.password_command)},
+                     {"compression",
+                      [this](const YAML::Node& n) -> Result<void> {
+                        TRY(text_into(config_.compression)(n));
+                        const auto known = repository::compression_named(config_.compression);
+                        if (!known) return wrong(n.Mark(), known.error().message);
+                        return {};
+                      }},
+                     {"pack_size", [this](const YAML::Node& n) -> Result<void> {
+                        if (!n.IsScalar() || !YAML::convert<int>::decode(n, config_.pack_mib) ||
+                            config_.pack_mib < 4 || config_.pack_mib > 128) {
+                          return wrong(n.Mark(), "pack_size is a number of MiB from 4 to 128");
+                        }
+                        return {};
+                      }}});
   }
 
   Result<void> read_systems(const YAML::Node& node) {
-    return for_each(node, "systems", [&](const std::string& name, const YAML::Node& key,
-                                         const YAML::Node& value) -> Result<void> {
-      backup::System system;
-      system.name = name;
-      if (const auto good = backup::check_system_name(name); !good) {
-        return wrong(key.Mark(), good.error().message, "rename it");
-      }
-      TRY(read_system(value, system));
-      if (system.databases.empty()) {
-        return wrong(key.Mark(), "system " + name + " has no databases",
-                     "name them: databases: {accounts: /srv/accounts.db}");
-      }
-      config_.systems.push_back(std::move(system));
-      return {};
-    });
+    return for_each(node, "systems",
+                    [&](const std::string& name, const YAML::Node& key,
+                        const YAML::Node& value) -> Result<void> {
+                      backup::System system;
+                      system.name = name;
+                      if (const auto good = backup::check_system_name(name); !good) {
+                        return wrong(key.Mark(), good.error().message, "rename it");
+                      }
+                      TRY(read_system(value, system));
+                      if (system.databases.empty()) {
+                        return wrong(key.Mark(), "system " + name + " has no databases",
+                                     "name them: databases: {accounts: /srv/accounts.db}");
+                      }
+                      config_.systems.push_back(std::move(system));
+                      return {};
+                    });
   }
 
   Result<void> read_system(const YAML::Node& node, backup::System& system) {
@@ -146,24 +148,26 @@ class ConfigParser {
       }
       return {};
     };
-    return read_map(node, "system " + system.name,
-                    {{"layer", layer},
-                     {"consistency", consistency},
-                     {"databases", [&](const YAML::Node& n) { return read_databases(n, system); }}});
+    return read_map(
+        node, "system " + system.name,
+        {{"layer", layer}, {"consistency", consistency}, {"databases", [&](const YAML::Node& n) {
+                                                            return read_databases(n, system);
+                                                          }}});
   }
 
   Result<void> read_databases(const YAML::Node& node, backup::System& system) {
-    return for_each(node, "databases", [&](const std::string& name, const YAML::Node& key,
-                                           const YAML::Node& value) -> Result<void> {
-      backup::DatabaseSpec spec;
-      spec.name = name;
-      if (const auto good = backup::check_system_name(name); !good) {
-        return wrong(key.Mark(), good.error().message, "rename it");
-      }
-      TRY(text_into(spec.url)(value));
-      system.databases.push_back(std::move(spec));
-      return {};
-    });
+    return for_each(node, "databases",
+                    [&](const std::string& name, const YAML::Node& key,
+                        const YAML::Node& value) -> Result<void> {
+                      backup::DatabaseSpec spec;
+                      spec.name = name;
+                      if (const auto good = backup::check_system_name(name); !good) {
+                        return wrong(key.Mark(), good.error().message, "rename it");
+                      }
+                      TRY(text_into(spec.url)(value));
+                      system.databases.push_back(std::move(spec));
+                      return {};
+                    });
   }
 
   std::string path_;

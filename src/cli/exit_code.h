@@ -18,12 +18,18 @@ inline constexpr int exit_interrupted = 130;
 
 inline int exit_code_of(base::Errc code) {
   switch (code) {
-    case base::Errc::no_repository: return exit_no_repository;
-    case base::Errc::locked: return exit_locked;
-    case base::Errc::wrong_password: return exit_wrong_password;
-    case base::Errc::unproven: return exit_unproven;
-    case base::Errc::cancelled: return exit_interrupted;
-    default: return exit_failed;
+    case base::Errc::no_repository:
+      return exit_no_repository;
+    case base::Errc::locked:
+      return exit_locked;
+    case base::Errc::wrong_password:
+      return exit_wrong_password;
+    case base::Errc::unproven:
+      return exit_unproven;
+    case base::Errc::cancelled:
+      return exit_interrupted;
+    default:
+      return exit_failed;
   }
 }
 

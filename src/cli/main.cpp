@@ -28,7 +28,10 @@ int run_program(int argc, char** argv) {
 
   const cli::Interrupt interrupt;
   const auto run = [&]() -> Result<int> {
-    cli::Session session{options, TRY(cli::load_config(options.config)), interrupt.token()};
+    cli::Session session {
+      options, TRY(cli::load_config(options.config))
+      , interrupt.token()
+    };
     return std::visit([&](const auto& command) { return cli::run(command, session); },
                       *arguments.command);
   };

@@ -74,8 +74,8 @@ struct StorageCheckCommand {
   std::string url = {};
 };
 
-using Command = std::variant<InitCommand, BackupCommand, PlanCommand, ListCommand, ShowCommand,
-                             LsCommand, DumpCommand, CheckCommand, VerifyCommand, RestoreCommand,
-                             StorageCheckCommand>;
+using Command =
+    std::variant<InitCommand, BackupCommand, PlanCommand, ListCommand, ShowCommand, LsCommand,
+                 DumpCommand, CheckCommand, VerifyCommand, RestoreCommand, StorageCheckCommand>;
 
 }  // namespace stillpoint::cli

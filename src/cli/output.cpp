@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <cstdio>
 
+#include <nlohmann/json.hpp>
+
 #include "base/text.h"
 #include "cli/exit_code.h"
 
@@ -14,23 +16,37 @@ namespace {
 std::string_view advice_for(base::Errc code) {
   using base::Errc;
   switch (code) {
-    case Errc::invalid: return "see: stillpoint --help";
-    case Errc::not_found: return "check the name and the path";
-    case Errc::already_exists: return "choose another name, or remove what is there";
-    case Errc::denied: return "check the owner and the permissions, or run as another user";
-    case Errc::no_space: return "free some space, or choose another place, and run it again";
+    case Errc::invalid:
+      return "see: stillpoint --help";
+    case Errc::not_found:
+      return "check the name and the path";
+    case Errc::already_exists:
+      return "choose another name, or remove what is there";
+    case Errc::denied:
+      return "check the owner and the permissions, or run as another user";
+    case Errc::no_space:
+      return "free some space, or choose another place, and run it again";
     case Errc::corrupt:
       return "bytes were damaged where they are stored: see how much by stillpoint check "
              "--read-data, and use another backup or another copy of the repository";
-    case Errc::unavailable: return "run it again; if it stays so, look at the storage and its logs";
-    case Errc::busy: return "end whoever uses it, or wait, and run it again";
-    case Errc::unsupported: return "see docs/user/guide.md for what is supported";
-    case Errc::cancelled: return "nothing was changed; run it again when it suits";
-    case Errc::no_repository: return "check --repo, or create it: stillpoint init";
-    case Errc::locked: return "wait until whoever holds the lock has ended";
-    case Errc::wrong_password: return "check where the password comes from";
-    case Errc::unproven: return "run it again, or accept it with --allow-unproven";
-    case Errc::internal: return "this is a mistake in stillpoint: please report it";
+    case Errc::unavailable:
+      return "run it again; if it stays so, look at the storage and its logs";
+    case Errc::busy:
+      return "end whoever uses it, or wait, and run it again";
+    case Errc::unsupported:
+      return "see docs/user/guide.md for what is supported";
+    case Errc::cancelled:
+      return "nothing was changed; run it again when it suits";
+    case Errc::no_repository:
+      return "check --repo, or create it: stillpoint init";
+    case Errc::locked:
+      return "wait until whoever holds the lock has ended";
+    case Errc::wrong_password:
+      return "check where the password comes from";
+    case Errc::unproven:
+      return "run it again, or accept it with --allow-unproven";
+    case Errc::internal:
+      return "this is a mistake in stillpoint: please report it";
   }
   return "";
 }

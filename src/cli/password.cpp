@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/password.h"
 
+#include <cstdlib>
+#include <optional>
+
 #include <fcntl.h>
 #include <termios.h>
 #include <unistd.h>
-
-#include <cstdlib>
-#include <optional>
 
 #include "base/file.h"
 #include "base/limits.h"
@@ -32,8 +32,8 @@ Result<base::Secret> first_line(std::string_view text, const std::string& from) 
 }
 
 Result<base::Secret> from_file(const std::string& path) {
-  const Bytes text = TRY_DURING("read the password file",
-                                base::read_file(path, limits::password_bytes_max));
+  const Bytes text =
+      TRY_DURING("read the password file", base::read_file(path, limits::password_bytes_max));
   return first_line(base::text_of(text), path);
 }
 
@@ -91,8 +91,7 @@ Result<std::optional<base::Secret>> from_source(const std::string& value, const 
 
 }  // namespace
 
-Result<base::Secret> find_password(const GlobalOptions& options, const Config& config,
-                                   bool twice) {
+Result<base::Secret> find_password(const GlobalOptions& options, const Config& config, bool twice) {
   if (auto given = TRY(from_source("", options.password_file, options.password_command, ""))) {
     return std::move(*given);
   }

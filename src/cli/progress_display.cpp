@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/progress_display.h"
 
-#include <sys/ioctl.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <cstdio>
+
 #include <nlohmann/json.hpp>
+#include <sys/ioctl.h>
+#include <unistd.h>
 
 #include "base/log.h"
 #include "base/text.h"
@@ -40,8 +40,8 @@ std::string describe_progress(const job::Status& status) {
                       base::display_bytes(status.bytes_done), base::display_bytes(total),
                       base::display_bytes(static_cast<std::uint64_t>(rate)));
   if (total > status.bytes_done) {
-    const auto left = std::chrono::duration<double>(
-        static_cast<double>(total - status.bytes_done) / std::max(rate, 1.0));
+    const auto left = std::chrono::duration<double>(static_cast<double>(total - status.bytes_done) /
+                                                    std::max(rate, 1.0));
     text += "  " +
             base::display_duration(
                 std::chrono::duration_cast<std::chrono::steady_clock::duration>(left)) +

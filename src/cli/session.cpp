@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/session.h"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <cstdlib>
 #include <filesystem>
+
+#include <unistd.h>
 
 #include "base/file.h"
 #include "base/log.h"
@@ -32,9 +32,8 @@ bool looks_like_url(const std::string& word) {
 }  // namespace
 
 Result<std::string> repository_url(const Session& session) {
-  for (const std::string& url :
-       {session.options.repository, environment("STILLPOINT_REPOSITORY"),
-        session.config.repository, environment("RESTIC_REPOSITORY")}) {
+  for (const std::string& url : {session.options.repository, environment("STILLPOINT_REPOSITORY"),
+                                 session.config.repository, environment("RESTIC_REPOSITORY")}) {
     if (!url.empty()) return url;
   }
   return fail(Error{Errc::invalid, "no repository was named",
@@ -56,8 +55,8 @@ Result<std::unique_ptr<repository::Repository>> open_repository(const Session& s
 Result<Reading> open_for_reading(const Session& session, bool with_index) {
   Reading reading;
   reading.repository = TRY(open_repository(session));
-  auto lock = repository::Lock::acquire(*reading.repository, repository::LockKind::shared,
-                                        session.stop);
+  auto lock =
+      repository::Lock::acquire(*reading.repository, repository::LockKind::shared, session.stop);
   if (lock) {
     reading.lock = std::move(*lock);
   } else if (lock.error().code == Errc::denied || lock.error().code == Errc::no_space) {
@@ -89,19 +88,18 @@ Result<std::vector<backup::System>> find_systems(const Session& session,
       std::vector<std::string> names;
       for (const backup::System& system : known) names.push_back(system.name);
       const std::string near = base::closest(word, names);
-      return fail(Error{Errc::not_found,
-                        fmt::format("'{}' is neither a system nor a database",
-                                    base::printable(word)),
-                        !near.empty()    ? "did you mean '" + near + "'?"
-                        : names.empty() ? "give a file or a URL, or describe it in stillpoint.yaml"
-                                         : "known systems: " + base::join(names, ", ")});
+      return fail(
+          Error{Errc::not_found,
+                fmt::format("'{}' is neither a system nor a database", base::printable(word)),
+                !near.empty()   ? "did you mean '" + near + "'?"
+                : names.empty() ? "give a file or a URL, or describe it in stillpoint.yaml"
+                                : "known systems: " + base::join(names, ", ")});
     }
   }
   return systems;
 }
 
-Result<void> run_job(const Session& session, const std::string& kind,
-                     const job::Job::Work& work) {
+Result<void> run_job(const Session& session, const std::string& kind, const job::Job::Work& work) {
   const bool talk = !session.options.quiet;
   ProgressDisplay display(talk && !session.options.json, talk && session.options.json);
   job::Job job(kind);

@@ -21,11 +21,16 @@ bool is_over(State state) {
 
 std::string_view name_of(State state) {
   switch (state) {
-    case State::queued: return "queued";
-    case State::running: return "running";
-    case State::succeeded: return "succeeded";
-    case State::failed: return "failed";
-    case State::cancelled: return "cancelled";
+    case State::queued:
+      return "queued";
+    case State::running:
+      return "running";
+    case State::succeeded:
+      return "succeeded";
+    case State::failed:
+      return "failed";
+    case State::cancelled:
+      return "cancelled";
   }
   return "failed";
 }

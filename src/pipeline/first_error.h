@@ -26,7 +26,8 @@ class FirstError {
     if (error_) return fail(*error_);
     return {};
   }
-  // Set `cancelled` when `outer` is asked to stop; keep what this returns as long as that shall hold.
+  // Set `cancelled` when `outer` is asked to stop; keep what this returns as long as that shall
+  // hold.
   auto follow(std::stop_token outer) {
     const auto cancel = [this] { set(Error{Errc::cancelled, "interrupted", {}}); };
     return std::stop_callback<decltype(cancel)>(std::move(outer), cancel);

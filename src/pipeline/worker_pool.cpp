@@ -9,6 +9,10 @@ WorkerPool::WorkerPool(std::size_t workers, std::size_t queued, FirstError& fail
 }
 
 WorkerPool::~WorkerPool() {
+  cancel();
+}
+
+void WorkerPool::cancel() {
   if (threads_.empty()) return;
   failure_.set(Error{Errc::cancelled, "interrupted", {}});
   threads_.clear();

@@ -26,6 +26,8 @@ class WorkerPool {
   Result<void> submit(Task task);
   // Waits for everything submitted.
   Result<void> finish();
+  // Drops what has not begun, and waits for what has.
+  void cancel();
 
  private:
   void run();

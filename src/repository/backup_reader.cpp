@@ -45,8 +45,8 @@ Result<Node> find_node(const Repository& repository, const Id& root, std::string
     };
     if (node.type != NodeType::folder) return missing();
     std::vector<Node> nodes = TRY(load_tree(repository, node.subtree));
-    const auto at = std::find_if(nodes.begin(), nodes.end(),
-                                 [&](const Node& n) { return n.name == name; });
+    const auto at =
+        std::find_if(nodes.begin(), nodes.end(), [&](const Node& n) { return n.name == name; });
     if (at == nodes.end()) return missing();
     node = std::move(*at);
   }
@@ -80,8 +80,8 @@ Result<void> read_file(const Repository& repository, const Node& file, const Fil
   return {};
 }
 
-Result<Bytes> read_whole_file(const Repository& repository, const Node& file,
-                              std::size_t bytes_max, std::stop_token stop) {
+Result<Bytes> read_whole_file(const Repository& repository, const Node& file, std::size_t bytes_max,
+                              std::stop_token stop) {
   if (file.size > bytes_max) {
     return fail(Errc::corrupt, "'{}' has {} bytes, more than {}", file.name, file.size, bytes_max);
   }

@@ -26,7 +26,7 @@ using FileSink = std::function<Result<void>(std::uint64_t offset, ByteView bytes
 Result<void> read_file(const Repository& repository, const Node& file, const FileSink& sink,
                        std::stop_token stop);
 // A small file as a whole.
-Result<Bytes> read_whole_file(const Repository& repository, const Node& file,
-                              std::size_t bytes_max, std::stop_token stop);
+Result<Bytes> read_whole_file(const Repository& repository, const Node& file, std::size_t bytes_max,
+                              std::stop_token stop);
 
 }  // namespace stillpoint::repository

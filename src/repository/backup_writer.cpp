@@ -57,7 +57,8 @@ Result<Id> BackupWriter::write_folder(const Folder& folder, base::Time time) {
 }
 
 Result<Record> BackupWriter::finish(Record record) {
-  record.tree = TRY(root_.with([&](const Folder& root) { return write_folder(root, record.time); }));
+  record.tree =
+      TRY(root_.with([&](const Folder& root) { return write_folder(root, record.time); }));
   TRY(blobs_->finish());
   TRY(lock_->still_held());
   record.bytes_total = blobs_->counters().bytes_read;

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/limits.h"
+#include "base/log.h"
 
 namespace stillpoint::repository {
 namespace {
@@ -16,7 +17,8 @@ std::size_t workers_for(const WriteOptions& options) {
 }
 
 std::size_t uploaders_for(const Repository& repository) {
-  return static_cast<std::size_t>(std::clamp(repository.backend().properties().connections_max, 1, 2));
+  return static_cast<std::size_t>(
+      std::clamp(repository.backend().properties().connections_max, 1, 2));
 }
 
 constexpr std::size_t chunks_queued = 1024;  // the byte budget is what bounds them
@@ -31,6 +33,15 @@ BlobWriter::BlobWriter(Repository& repository, const WriteOptions& options, std:
       builders_(std::array{PackBuilder(options.pack_bytes), PackBuilder(options.pack_bytes)}),
       uploaders_(uploaders_for(repository), limits::packs_waiting, failure_),
       workers_(workers_for(options), chunks_queued, failure_) {}
+
+BlobWriter::~BlobWriter() {
+  if (finished_) return;
+  workers_.cancel();
+  uploaders_.cancel();
+  if (auto saved = save_index(true); !saved) {
+    log(LogLevel::info, "index what the interrupted backup stored: {}", saved.error().message);
+  }
+}
 
 Result<void> BlobWriter::save(BlobType type, Bytes plain, Saved saved) {
   counters_.bytes_read += plain.size();
@@ -103,7 +114,8 @@ Result<void> BlobWriter::upload(BlobType type, PackBuilder::Pack pack) {
   spares_.with([&](std::vector<Bytes>& spares) { spares.push_back(std::move(pack.bytes)); });
   repository_.index().add(id, pack.blobs);
   pending_.with([&](std::array<Pending, 2>& pending) {
-    for (const PackedBlob& blob : pack.blobs) pending[static_cast<std::size_t>(type)].erase(blob.id);
+    for (const PackedBlob& blob : pack.blobs)
+      pending[static_cast<std::size_t>(type)].erase(blob.id);
   });
   unsaved_.with([&](Unsaved& unsaved) {
     unsaved.blobs += pack.blobs.size();
@@ -136,7 +148,9 @@ Result<void> BlobWriter::finish() {
     if (last) TRY(submit_pack(type, std::move(*last)));
   }
   TRY(uploaders_.finish());
-  return save_index(true);
+  TRY(save_index(true));
+  finished_ = true;
+  return {};
 }
 
 }  // namespace stillpoint::repository

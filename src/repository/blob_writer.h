@@ -40,6 +40,8 @@ struct WriteCounters {
 class BlobWriter {
  public:
   BlobWriter(Repository& repository, const WriteOptions& options, std::stop_token stop);
+  // Without finish(): cancels, and indexes what is stored already, so that the next backup uses it.
+  ~BlobWriter();
 
   // `saved` is called with the blob's id, on a worker; the blob may still be on its way then.
   using Saved = std::function<void(const Id&)>;
@@ -77,8 +79,10 @@ class BlobWriter {
   base::Guarded<std::array<PackBuilder, 2>> builders_;
   base::Guarded<std::vector<Bytes>> spares_;  // memory of packs that are stored
   base::Guarded<Unsaved> unsaved_;
+  // Last: their threads use everything above, and uploaders_ is used by workers_.
   pipeline::WorkerPool uploaders_;
-  pipeline::WorkerPool workers_;  // last: its threads use everything above
+  pipeline::WorkerPool workers_;
+  bool finished_ = false;
 };
 
 }  // namespace stillpoint::repository

@@ -14,6 +14,7 @@
 namespace stillpoint::repository {
 namespace {
 
+constexpr std::uint64_t piece_bytes = 2 * limits::MiB;
 constexpr std::size_t findings_max = 1000;  // enough to see that all is lost
 
 class Checker {
@@ -60,9 +61,9 @@ class Checker {
 
   // Every pack of the index is there, and as long as the index says.
   Result<void> check_packs() {
-    std::unordered_map<Id, std::uint64_t> sizes;
-    const auto listed = repository_.backend().list(
-        "data/", [&](const storage::ObjectInfo& info) -> Result<void> {
+    std::unordered_map<Id, std::uint64_t>& sizes = pack_bytes_;
+    const auto listed =
+        repository_.backend().list("data/", [&](const storage::ObjectInfo& info) -> Result<void> {
           Id id;
           const std::size_t slash = info.name.rfind('/');
           if (Id::parse(std::string_view(info.name).substr(slash + 1), id)) sizes[id] = info.bytes;
@@ -157,33 +158,62 @@ class Checker {
         });
   }
 
+  // What is wrong with a pack. The hash of the whole is not taken: header and blobs fill the pack
+  // to the byte, and each is authenticated, so that any change is seen, at two thirds of the cost.
   Result<std::vector<std::string>> read_pack(const Id& id) {
     std::vector<std::string> found;
     const std::string what = "pack " + id.hex();
-    const Result<Bytes> pack = repository_.backend().get(name_of_file(FileKind::pack, id));
-    if (!pack && pack.error().code == Errc::unavailable) return fail(Error(pack.error()));
-    if (!pack) return std::vector<std::string>{what + ": " + pack.error().message};
-    progress_.bytes_done += pack->size();
-    // The hash of the whole is not taken: header and blobs fill the pack to the byte, and each is
-    // authenticated, so that any change is seen, at two thirds of the cost.
-    if (const auto same = check_header(id, *pack); !same) {
-      found.push_back(what + ": " + same.error().message);
-    }
-    for (const PackedBlob& blob : packs_.at(id)) {
-      if (std::uint64_t{blob.offset} + blob.length > pack->size()) continue;  // reported before
-      const auto sealed = ByteView(*pack).subspan(blob.offset, blob.length);
-      if (const auto plain = open_blob(repository_.key(), blob, sealed); !plain) {
-        found.push_back(what + ": blob " + blob.id.brief() + ": " + plain.error().message);
+    const auto keep = [&](const Result<void>& result) -> Result<void> {
+      if (result) return {};
+      const Errc code = result.error().code;
+      if (code == Errc::unavailable || code == Errc::cancelled) return fail(result.error());
+      found.push_back(what + ": " + result.error().message);
+      return {};
+    };
+    TRY(keep(check_header(id)));
+    const std::vector<PackedBlob>& blobs = packs_.at(id);
+    for (std::size_t first = 0; first < blobs.size();) {
+      std::size_t end = first + 1;
+      while (end < blobs.size() &&
+             blobs[end].offset + blobs[end].length - blobs[first].offset <= piece_bytes) {
+        ++end;
       }
+      TRY(keep(check_blobs(id, std::span(blobs).subspan(first, end - first), found)));
+      first = end;
     }
     return found;
   }
 
+  // Blobs that lie one after another, read in one piece that stays in the processor's cache.
+  Result<void> check_blobs(const Id& pack, std::span<const PackedBlob> blobs,
+                           std::vector<std::string>& found) {
+    if (stop_.stop_requested()) return fail(Errc::cancelled, "interrupted");
+    const std::uint64_t begin = blobs.front().offset;
+    const std::uint64_t size = blobs.back().offset + blobs.back().length - begin;
+    const Bytes piece =
+        TRY(repository_.backend().get(name_of_file(FileKind::pack, pack), {begin, size}));
+    progress_.bytes_done += size;
+    for (const PackedBlob& blob : blobs) {
+      const auto sealed = ByteView(piece).subspan(blob.offset - begin, blob.length);
+      if (const auto plain = open_blob(repository_.key(), blob, sealed); !plain) {
+        found.push_back("pack " + pack.hex() + ": blob " + blob.id.brief() + ": " +
+                        plain.error().message);
+      }
+    }
+    return {};
+  }
+
   // The pack's own header must say what the index says: it is what an index is rebuilt from.
-  Result<void> check_header(const Id& id, ByteView pack) const {
-    if (pack.size() < seal_overhead + pack_trailer_bytes) return fail(Errc::corrupt, "too short");
-    const std::size_t size = TRY(pack_header_bytes(pack, pack.size()));
-    const auto blobs = TRY(decode_pack_header(repository_.key(), pack.last(size), pack.size()));
+  Result<void> check_header(const Id& id) {
+    const std::string name = name_of_file(FileKind::pack, id);
+    const std::uint64_t bytes = pack_bytes_.at(id);
+    if (bytes < seal_overhead + pack_trailer_bytes) return fail(Errc::corrupt, "too short");
+    storage::Backend& backend = repository_.backend();
+    const Bytes trailer = TRY(backend.get(name, {bytes - pack_trailer_bytes, pack_trailer_bytes}));
+    const std::size_t size = TRY(pack_header_bytes(trailer, bytes));
+    const Bytes tail = TRY(backend.get(name, {bytes - size, size}));
+    progress_.bytes_done += size;
+    const auto blobs = TRY(decode_pack_header(repository_.key(), tail, bytes));
     const auto& indexed = packs_.at(id);
     const bool same = std::equal(blobs.begin(), blobs.end(), indexed.begin(), indexed.end(),
                                  [](const PackedBlob& a, const PackedBlob& b) {
@@ -201,6 +231,7 @@ class Checker {
   const std::stop_token stop_;
   CheckReport report_;
   std::unordered_map<Id, std::vector<PackedBlob>> packs_;
+  std::unordered_map<Id, std::uint64_t> pack_bytes_;  // as the storage has them
   std::unordered_set<Id> missing_;
   std::unordered_set<Id> trees_;
 };

@@ -12,7 +12,8 @@
 namespace stillpoint::repository {
 
 struct CheckOptions {
-  bool read_data = false;  // read every pack and open every blob, instead of trusting names and sizes
+  bool read_data =
+      false;  // read every pack and open every blob, instead of trusting names and sizes
 };
 
 // Where whoever watches reads how far it is.
@@ -31,8 +32,8 @@ struct CheckReport {
   bool ok() const { return errors.empty(); }
 };
 
-// Looks at everything: records, trees, chunks, index, packs. Goes on after what it finds; fails only
-// where it cannot go on. Changes nothing.
+// Looks at everything: records, trees, chunks, index, packs. Goes on after what it finds; fails
+// only where it cannot go on. Changes nothing.
 Result<CheckReport> check(Repository& repository, const CheckOptions& options,
                           CheckProgress progress, std::stop_token stop);
 

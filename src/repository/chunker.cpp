@@ -17,7 +17,8 @@ using limits::MiB;
 
 constexpr std::uint64_t chunks_wanted = 32'768;  // half of the most, for estimates that are too low
 
-// Random numbers, one for each byte value. They decide where every stream is cut: never change them.
+// Random numbers, one for each byte value. They decide where every stream is cut: never change
+// them.
 const std::array<std::uint64_t, 256>& gear() {
   static const std::array<std::uint64_t, 256> table = [] {
     std::array<std::uint64_t, 256> numbers = {};

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "repository/chunker.h"
 
-#include <gtest/gtest.h>
-
 #include <set>
+
+#include <gtest/gtest.h>
 
 #include "base/limits.h"
 #include "base/sha256.h"
@@ -42,7 +42,8 @@ TEST(Chunker, ChunksAreWithinTheirLimitsAndNearTheAverage) {
 }
 
 TEST(Chunker, WhereItCutsNeverChanges) {
-  // Another cut would make every later backup store everything again: a new value here is a mistake.
+  // Another cut would make every later backup store everything again: a new value here is a
+  // mistake.
   base::Sha256 cuts;
   for (const ByteView chunk : cut_all(random_bytes(2, 8 * MiB))) {
     cuts.update(base::view_of(std::to_string(chunk.size()) + ","));

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "repository/compression.h"
 
-#include <zstd.h>
-
 #include <memory>
+
+#include <zstd.h>
 
 namespace stillpoint::repository {
 namespace {
@@ -46,8 +46,8 @@ Bytes compress(ByteView plain, Compression mode) {
 
 Result<Bytes> decompress(ByteView packed, std::size_t plain_bytes) {
   Bytes plain(plain_bytes);
-  const std::size_t size = ZSTD_decompressDCtx(decompressor(), plain.data(), plain.size(),
-                                               packed.data(), packed.size());
+  const std::size_t size =
+      ZSTD_decompressDCtx(decompressor(), plain.data(), plain.size(), packed.data(), packed.size());
   if (ZSTD_isError(size)) return fail(Errc::corrupt, "decompress: {}", ZSTD_getErrorName(size));
   if (size != plain_bytes) {
     return fail(Errc::corrupt, "decompress: {} bytes instead of {}", size, plain_bytes);

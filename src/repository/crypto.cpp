@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "repository/crypto.h"
 
+#include <cstring>
+#include <memory>
+
 #include <openssl/core_names.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/params.h>
-
-#include <cstring>
-#include <memory>
 
 #include "base/random.h"
 

@@ -29,7 +29,8 @@ struct ScryptCost {
 };
 
 SealKey random_key();
-// Fails (invalid) where the cost is more than we are ready to pay for a key file of somebody's making.
+// Fails (invalid) where the cost is more than we are ready to pay for a key file of somebody's
+// making.
 Result<SealKey> derive_key(std::string_view password, ByteView salt, const ScryptCost& cost);
 
 Bytes seal(const SealKey& key, ByteView plain);

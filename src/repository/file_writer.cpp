@@ -85,8 +85,8 @@ Result<FileContent> FileWriter::finish() {
   content.chunks.reserve(chunks_.size());
   for (const Chunk& chunk : chunks_) {
     if (chunk.offset != content.size) {
-      return fail(Errc::internal, "bytes {} to {} of a file {}", std::min(content.size, chunk.offset),
-                  std::max(content.size, chunk.offset),
+      return fail(Errc::internal, "bytes {} to {} of a file {}",
+                  std::min(content.size, chunk.offset), std::max(content.size, chunk.offset),
                   chunk.offset > content.size ? "are missing" : "came twice");
     }
     content.size += chunk.size;

@@ -17,8 +17,8 @@ struct FileContent {
 };
 
 // Cuts one file into chunks and gives them to the BlobWriter, which must outlive it.
-// Pieces may come in any order, each byte once; a piece that does not follow the one before it begins
-// a new chunk. One thread at a time.
+// Pieces may come in any order, each byte once; a piece that does not follow the one before it
+// begins a new chunk. One thread at a time.
 class FileWriter {
  public:
   // Cut by content.
@@ -45,12 +45,12 @@ class FileWriter {
   BlobWriter& blobs_;
   const ChunkSizes sizes_;
   const std::size_t block_bytes_;
-  Bytes buffer_;                // not cut yet
-  std::uint64_t begin_ = 0;     // where buffer_ lies in the file
-  std::deque<Chunk> chunks_;    // a deque: workers fill in ids while it grows
+  Bytes buffer_;              // not cut yet
+  std::uint64_t begin_ = 0;   // where buffer_ lies in the file
+  std::deque<Chunk> chunks_;  // a deque: workers fill in ids while it grows
   std::mutex mutex_;
   std::condition_variable_any saved_;
-  std::size_t open_ = 0;        // chunks without id
+  std::size_t open_ = 0;  // chunks without id
 };
 
 }  // namespace stillpoint::repository

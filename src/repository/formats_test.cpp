@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What is written can be read, what is damaged is refused: keys, packs, index files, trees, records.
+// What is written can be read, what is damaged is refused: keys, packs, index files, trees,
+// records.
 #include <gtest/gtest.h>
 #include <rapidcheck.h>
 
@@ -24,9 +25,11 @@ TEST(Crypto, KnowsBernsteinsVectorOfPoly1305Aes) {
   ASSERT_TRUE(base::from_hex("ec074c835580741701425b623235add6", key.mac_k));
   ASSERT_TRUE(base::from_hex("851fc40c3467ac0be05cc20404f3f700", key.mac_r));
   Bytes sealed(16 + 2 + 16);
-  ASSERT_TRUE(base::from_hex("fb447350c4e868c52ac3275cf9d4327e"
-                             "f3f6"
-                             "f4c633c3044fc145f84f335cb81953de", sealed));
+  ASSERT_TRUE(
+      base::from_hex("fb447350c4e868c52ac3275cf9d4327e"
+                     "f3f6"
+                     "f4c633c3044fc145f84f335cb81953de",
+                     sealed));
   EXPECT_TRUE(unseal(key, sealed));
 }
 
@@ -127,13 +130,13 @@ TEST(IndexFile, ReadsWhatResticAddsAndRefusesNonsense) {
   ASSERT_TRUE(decode_index_file(base::view_of(with_supersedes), [&](IndexedPack) { ++packs; }));
   EXPECT_EQ(packs, 1);
   for (const std::string& text : std::vector<std::string>{
-        "", "{", R"({"packs":[{"blobs":[]}]})",
-        R"({"packs":[{"id":"x","blobs":[]}]})", R"({"packs":[{"id":")" + id +
-            R"(","blobs":[{"id":")" + id + R"(","type":"data","offset":-1,"length":50}]}]})",
-        R"({"packs":[{"id":")" + id + R"(","blobs":[{"id":")" + id +
-            R"(","type":"tape","offset":0,"length":50}]}]})",
-        R"({"packs":[{"id":")" + id + R"(","blobs":[{"id":")" + id +
-            R"(","type":"data","offset":0,"length":5}]}]})"}) {
+           "", "{", R"({"packs":[{"blobs":[]}]})", R"({"packs":[{"id":"x","blobs":[]}]})",
+           R"({"packs":[{"id":")" + id + R"(","blobs":[{"id":")" + id +
+               R"(","type":"data","offset":-1,"length":50}]}]})",
+           R"({"packs":[{"id":")" + id + R"(","blobs":[{"id":")" + id +
+               R"(","type":"tape","offset":0,"length":50}]}]})",
+           R"({"packs":[{"id":")" + id + R"(","blobs":[{"id":")" + id +
+               R"(","type":"data","offset":0,"length":5}]}]})"}) {
     EXPECT_FALSE(decode_index_file(base::view_of(text), ignore)) << text;
   }
 }

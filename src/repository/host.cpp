@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "repository/host.h"
 
-#include <pwd.h>
-#include <unistd.h>
-
 #include <array>
 #include <vector>
+
+#include <pwd.h>
+#include <unistd.h>
 
 namespace stillpoint::repository {
 namespace {

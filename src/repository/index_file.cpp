@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "repository/index_file.h"
 
-#include <nlohmann/json.hpp>
 #include <utility>
+
+#include <nlohmann/json.hpp>
 
 #include "repository/crypto.h"
 

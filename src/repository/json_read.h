@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// Reading JSON that somebody else wrote: every access checked, none throws. For .cpp files only.
+// Reading JSON that somebody else wrote: every access checked, none throws.
 #pragma once
 
-#include <nlohmann/json.hpp>
+#include <cstdint>
 #include <string>
+#include <vector>
+
+#include <nlohmann/json_fwd.hpp>
 
 #include "base/bytes.h"
 #include "base/clock.h"
@@ -14,47 +17,16 @@ namespace stillpoint::repository {
 
 using Json = nlohmann::json;
 
-inline Result<Json> parse_json(ByteView text) {
-  Json value = Json::parse(text.begin(), text.end(), nullptr, false);
-  if (value.is_discarded()) return fail(Errc::corrupt, "not JSON");
-  if (!value.is_object()) return fail(Errc::corrupt, "not a JSON object");
-  return value;
-}
+Result<Json> parse_json(ByteView text);  // an object, or `corrupt`
+// Written as restic writes it: no blanks; bytes that are not UTF-8 replaced rather than thrown
+// over.
+std::string write_json(const Json& value);
 
-// Written as restic writes it: no blanks; bytes that are not UTF-8 replaced rather than thrown over.
-inline std::string write_json(const Json& value) {
-  return value.dump(-1, ' ', false, Json::error_handler_t::replace);
-}
-
-inline std::string text_or(const Json& from, const char* name, std::string otherwise = {}) {
-  const auto at = from.find(name);
-  return at != from.end() && at->is_string() ? at->get<std::string>() : std::move(otherwise);
-}
-
-inline std::uint64_t number_or(const Json& from, const char* name, std::uint64_t otherwise = 0) {
-  const auto at = from.find(name);
-  if (at == from.end() || !at->is_number()) return otherwise;
-  return at->is_number_unsigned() ? at->get<std::uint64_t>() : otherwise;
-}
-
-inline std::vector<std::string> texts_of(const Json& from, const char* name) {
-  std::vector<std::string> texts;
-  const auto at = from.find(name);
-  if (at == from.end() || !at->is_array()) return texts;
-  for (const Json& text : *at) {
-    if (text.is_string()) texts.push_back(text.get<std::string>());
-  }
-  return texts;
-}
-
-inline Result<Id> id_of(const Json& from, const char* name) {
-  Id id;
-  if (!Id::parse(text_or(from, name), id)) return fail(Errc::corrupt, "'{}' is not an id", name);
-  return id;
-}
-
-inline Result<base::Time> time_of(const Json& from, const char* name) {
-  return TRY_DURING(name, base::parse_time(text_or(from, name)));
-}
+// Of an object; what is missing or of another type counts as not there.
+std::string text_or(const Json& from, const char* name, std::string otherwise = {});
+std::uint64_t number_or(const Json& from, const char* name, std::uint64_t otherwise = 0);
+std::vector<std::string> texts_of(const Json& from, const char* name);
+Result<Id> id_of(const Json& from, const char* name);
+Result<base::Time> time_of(const Json& from, const char* name);
 
 }  // namespace stillpoint::repository

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "repository/key_file.h"
 
+#include <nlohmann/json.hpp>
+
 #include "base/clock.h"
 #include "base/encoding.h"
 #include "base/random.h"

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "repository/lock.h"
 
-#include <signal.h>
-
 #include <cerrno>
 #include <condition_variable>
 #include <mutex>
 #include <thread>
 #include <utility>
+
+#include <nlohmann/json.hpp>
+#include <signal.h>
 
 #include "base/guarded.h"
 #include "base/limits.h"
@@ -56,12 +57,13 @@ bool is_stale(const LockFile& lock, const Host& host) {
 }
 
 Error locked_by(const LockFile& lock) {
-  return Error{Errc::locked,
-               fmt::format("the repository is locked by process {} of {} on {} since {} UTC{}",
-                           lock.pid, base::printable(lock.user), base::printable(lock.host),
-                           base::display_time(lock.time), lock.exclusive ? " (exclusively)" : ""),
-               "wait until it ends; a lock of a dead process expires after 30 minutes, or remove it "
-               "now with: restic unlock"};
+  return Error{
+      Errc::locked,
+      fmt::format("the repository is locked by process {} of {} on {} since {} UTC{}", lock.pid,
+                  base::printable(lock.user), base::printable(lock.host),
+                  base::display_time(lock.time), lock.exclusive ? " (exclusively)" : ""),
+      "wait until it ends; a lock of a dead process expires after 30 minutes, or remove it "
+      "now with: restic unlock"};
 }
 
 class HeldLock : public Lock {
@@ -79,8 +81,8 @@ class HeldLock : public Lock {
 
   Result<void> write() {
     const base::Time time = base::now();
-    const Id id = TRY(repository_.save_file(
-        FileKind::lock, encode_lock({time, exclusive_, {}, {}, 0}, host_)));
+    const Id id = TRY(
+        repository_.save_file(FileKind::lock, encode_lock({time, exclusive_, {}, {}, 0}, host_)));
     written_ = true;
     state_.with([&](State& s) { s = {id, time}; });
     return {};

@@ -52,7 +52,8 @@ PackBuilder::PackBuilder(std::size_t bytes_wanted) : bytes_wanted_(bytes_wanted)
 
 void PackBuilder::add(BlobType type, const Id& id, ByteView sealed, std::size_t plain_bytes) {
   // Room for the blob that fills it, too. It is address space only until bytes are written.
-  if (bytes_.capacity() == 0) bytes_.reserve(bytes_wanted_ + sealed.size() + limits::chunk_bytes_max);
+  if (bytes_.capacity() == 0)
+    bytes_.reserve(bytes_wanted_ + sealed.size() + limits::chunk_bytes_max);
   blobs_.push_back({id, type, static_cast<std::uint32_t>(bytes_.size()),
                     static_cast<std::uint32_t>(sealed.size()),
                     static_cast<std::uint32_t>(plain_bytes)});

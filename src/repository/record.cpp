@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "repository/record.h"
 
+#include <nlohmann/json.hpp>
+
 #include "repository/host.h"
 #include "repository/json_read.h"
 

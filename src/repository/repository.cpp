@@ -5,6 +5,8 @@
 #include <array>
 #include <thread>
 
+#include <nlohmann/json.hpp>
+
 #include "base/encoding.h"
 #include "base/limits.h"
 #include "base/random.h"
@@ -26,20 +28,24 @@ constexpr std::size_t key_files_max = 20;  // each costs a derivation: as restic
 
 std::string_view folder_of(FileKind kind) {
   switch (kind) {
-    case FileKind::pack: return "data/";
-    case FileKind::index: return "index/";
-    case FileKind::key: return "keys/";
-    case FileKind::lock: return "locks/";
-    case FileKind::record: return "snapshots/";
+    case FileKind::pack:
+      return "data/";
+    case FileKind::index:
+      return "index/";
+    case FileKind::key:
+      return "keys/";
+    case FileKind::lock:
+      return "locks/";
+    case FileKind::record:
+      return "snapshots/";
   }
   return "";
 }
 
 std::string encode_config(const std::string& id) {
-  return write_json(
-      {{"version", format_version},
-       {"id", id},
-       {"chunker_polynomial", fmt::format("{:x}", random_polynomial())}});
+  return write_json({{"version", format_version},
+                     {"id", id},
+                     {"chunker_polynomial", fmt::format("{:x}", random_polynomial())}});
 }
 
 Result<std::string> decode_config(ByteView text) {
@@ -52,7 +58,8 @@ Result<std::string> decode_config(ByteView text) {
   if (version != format_version) {
     return fail(Error{Errc::unsupported,
                       fmt::format("the repository has format version {}; this program knows "
-                                  "version {}", version, format_version),
+                                  "version {}",
+                                  version, format_version),
                       "use a newer stillpoint, or restic"});
   }
   return text_or(json, "id");
@@ -107,8 +114,7 @@ Result<std::unique_ptr<Repository>> Repository::init(std::unique_ptr<storage::Ba
   const SealKey key = random_key();
   const std::string key_text = TRY_DURING(doing, encode_key_file(key, password, cost));
   // The key first: a repository is there when its config is, and then it can be opened.
-  const std::string key_name =
-      name_of_file(FileKind::key, base::sha256(base::view_of(key_text)));
+  const std::string key_name = name_of_file(FileKind::key, base::sha256(base::view_of(key_text)));
   TRY_DURING(doing, backend->put(key_name, base::view_of(key_text), PutMode::create_only));
   const Bytes config = seal(key, base::view_of(encode_config(id)));
   if (auto put = backend->put("config", config, PutMode::create_only); !put) {
@@ -152,8 +158,8 @@ Result<Bytes> Repository::load_file(FileKind kind, const Id& id) const {
   }
   Bytes plain = TRY_DURING("read " + name, unseal(key_, sealed));
   if (!plain.empty() && plain[0] == compressed_mark) {
-    return TRY_DURING("read " + name, decompress_stream(ByteView(plain).subspan(1),
-                                                        limits::object_bytes_max));
+    return TRY_DURING("read " + name,
+                      decompress_stream(ByteView(plain).subspan(1), limits::object_bytes_max));
   }
   if (plain.empty() || (plain[0] != '{' && plain[0] != '[')) {
     return fail(Errc::corrupt, "read {}: neither JSON nor compressed", name);
@@ -190,8 +196,7 @@ Result<void> Repository::load_index(std::stop_token stop) {
   };
   // Two at a time: reading one while the other is parsed; more would only hold more memory.
   TRY((pipeline::run_ordered<Id, Bytes>(
-      {2, 2}, std::move(stop), source,
-      [&](Id id) { return load_file(FileKind::index, id); },
+      {2, 2}, std::move(stop), source, [&](Id id) { return load_file(FileKind::index, id); },
       [&](Bytes text) {
         return decode_index_file(text, [&](IndexedPack pack) { index_.add(pack.id, pack.blobs); });
       })));
@@ -219,8 +224,8 @@ Result<Bytes> Repository::load_blob(BlobType type, const Id& id) const {
   }
   const std::string name = name_of_file(FileKind::pack, place->pack);
   const std::string doing = "blob " + id.brief() + " in " + name;
-  const Bytes sealed = TRY_DURING(
-      doing, backend_->get(name, {place->blob.offset, place->blob.length}));
+  const Bytes sealed =
+      TRY_DURING(doing, backend_->get(name, {place->blob.offset, place->blob.length}));
   return TRY_DURING(doing, open_blob(key_, place->blob, sealed));
 }
 

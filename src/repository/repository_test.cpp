@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "repository/repository.h"
 
+#include <thread>
+
 #include <gtest/gtest.h>
 
 #include "repository/check.h"
@@ -110,23 +112,32 @@ TEST_F(RepositoryTest, MissingAndDoubleBytesOfAFileAreOurMistakeAndSeen) {
   EXPECT_EQ(twice.finish().error().code, Errc::internal);
 }
 
-TEST_F(RepositoryTest, ABackupThatIsDroppedIsNotVisibleAndHarmsNobody) {
-  const auto repository = init_test_repository(backend());
+TEST_F(RepositoryTest, ABackupThatIsDroppedIsNotVisibleAndWhatItStoredIsUsedAgain) {
+  const WriteOptions options{Compression::off, 4 << 20, 2};
+  const Bytes bytes = random_bytes(7, 20 << 20);
   {
-    auto writer = BackupWriter::begin(*repository, {Compression::off, 4 << 20, 2}, {}).value();
-    FileWriter file(writer->blobs(), 1 << 20);
-    ASSERT_TRUE(file.write(0, random_bytes(7, 20 << 20)));
+    const auto repository = init_test_repository(backend());
+    auto writer = BackupWriter::begin(*repository, options, {}).value();
+    FileWriter file(writer->blobs(), ChunkSizes{16 << 10, 64 << 10, 256 << 10});
+    ASSERT_TRUE(file.write(0, bytes));
     ASSERT_TRUE(file.finish());
+    // Four packs of 4 MiB are full: wait until the storage has one at least.
+    while (names("data/").empty()) std::this_thread::yield();
   }
+  const auto repository = open_test_repository(backend());
   EXPECT_TRUE(repository->records({}).value().empty());
   EXPECT_TRUE(names("locks/").empty());
   EXPECT_TRUE(check_all().ok());
+  EXPECT_EQ(names("index/").size(), 1U);
+  const Record record = back_up_bytes(*repository, bytes, options).value();
+  EXPECT_LT(record.bytes_added, 17U << 20);
+  EXPECT_EQ(read_back(*repository, record).value(), bytes);
 }
 
 // The n-th request to the storage fails, for every n until none does: whatever happens, there is a
 // whole backup or none, and the repository checks clean.
-class FaultSweep : public RepositoryTest, public ::testing::WithParamInterface<storage::Fault::Kind> {
-};
+class FaultSweep : public RepositoryTest,
+                   public ::testing::WithParamInterface<storage::Fault::Kind> {};
 
 TEST_P(FaultSweep, LeavesAWholeBackupOrNone) {
   const Bytes bytes = random_bytes(8, 9'000'000);
@@ -153,8 +164,8 @@ TEST_P(FaultSweep, LeavesAWholeBackupOrNone) {
     for (const Record& record : records) ASSERT_EQ(read_back(*reader, record).value(), bytes);
     const CheckReport report = check_all();
     ASSERT_TRUE(report.ok()) << "request " << n << ": " << report.errors[0];
-    const std::uint64_t requests = counters->puts + counters->gets + counters->stats +
-                                   counters->lists + counters->removes;
+    const std::uint64_t requests =
+        counters->puts + counters->gets + counters->stats + counters->lists + counters->removes;
     if (done && requests < static_cast<std::uint64_t>(n)) break;
     ASSERT_LT(n, 200);
   }

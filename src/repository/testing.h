@@ -2,10 +2,10 @@
 // For tests of the repository and of what stands on it.
 #pragma once
 
-#include <gtest/gtest.h>
-
 #include <memory>
 #include <string>
+
+#include <gtest/gtest.h>
 
 #include "base/random.h"
 #include "repository/backup_reader.h"
@@ -21,15 +21,13 @@ inline base::Secret test_password() {
   return base::Secret(std::string("correct horse"));
 }
 
-inline std::unique_ptr<Repository> init_test_repository(
-    std::unique_ptr<storage::Backend> backend) {
+inline std::unique_ptr<Repository> init_test_repository(std::unique_ptr<storage::Backend> backend) {
   auto made = Repository::init(std::move(backend), test_password(), cheap_cost);
   EXPECT_TRUE(made) << made.error().message;
   return std::move(*made);
 }
 
-inline std::unique_ptr<Repository> open_test_repository(
-    std::unique_ptr<storage::Backend> backend) {
+inline std::unique_ptr<Repository> open_test_repository(std::unique_ptr<storage::Backend> backend) {
   auto opened = Repository::open(std::move(backend), test_password());
   EXPECT_TRUE(opened) << opened.error().message;
   return std::move(*opened);

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "repository/tree.h"
 
+#include <nlohmann/json.hpp>
+
 #include "repository/go_quote.h"
 #include "repository/host.h"
 #include "repository/json_read.h"
@@ -74,7 +76,8 @@ Result<std::vector<Node>> decode_tree(ByteView text) {
   const Json json = TRY_DURING("tree", parse_json(text));
   const auto list = json.find("nodes");
   std::vector<Node> nodes;
-  if (list == json.end() || list->is_null()) return nodes;  // restic writes null for an empty folder
+  if (list == json.end() || list->is_null())
+    return nodes;  // restic writes null for an empty folder
   if (!list->is_array()) return fail(Errc::corrupt, "tree: 'nodes' is not a list");
   for (const Json& entry : *list) nodes.push_back(TRY_DURING("tree", node_of(entry)));
   return nodes;

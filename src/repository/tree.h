@@ -18,12 +18,12 @@ enum class NodeType { file, folder, other };
 struct Node {
   std::string name = {};  // any bytes but '/' and zero
   NodeType type = NodeType::file;
-  std::uint64_t size = 0;           // of a file
-  std::vector<Id> content = {};     // a file's chunks, in order
-  Id subtree = {};                  // a folder's tree
+  std::uint64_t size = 0;        // of a file
+  std::vector<Id> content = {};  // a file's chunks, in order
+  Id subtree = {};               // a folder's tree
   base::Time modified = {};
-  std::uint32_t mode = 0600;        // permission bits
-  std::string other_type = {};      // "symlink", "dev", … of somebody else's backup
+  std::uint32_t mode = 0600;    // permission bits
+  std::string other_type = {};  // "symlink", "dev", … of somebody else's backup
 };
 
 // The nodes must be in the order of their names. The id of a tree is the hash of this text.

@@ -13,15 +13,22 @@ Bytes mutate(ByteView example, base::Random& random) {
   for (std::uint64_t changes = 1 + random.below(4); changes > 0 && !bytes.empty(); --changes) {
     const std::size_t at = random.below(bytes.size());
     switch (random.below(5)) {
-      case 0: bytes[at] ^= static_cast<Byte>(1U << random.below(8)); break;
-      case 1: bytes[at] = static_cast<Byte>(random.next()); break;
-      case 2: bytes.resize(at); break;
-      case 3: bytes.insert(bytes.begin() + static_cast<std::ptrdiff_t>(at),
-                           static_cast<Byte>(random.next()));
+      case 0:
+        bytes[at] ^= static_cast<Byte>(1U << random.below(8));
+        break;
+      case 1:
+        bytes[at] = static_cast<Byte>(random.next());
+        break;
+      case 2:
+        bytes.resize(at);
+        break;
+      case 3:
+        bytes.insert(bytes.begin() + static_cast<std::ptrdiff_t>(at),
+                     static_cast<Byte>(random.next()));
         break;
       default: {
-        const Bytes piece = base::copy_of(
-            ByteView(bytes).subspan(at, random.below(bytes.size() - at) + 1));
+        const Bytes piece =
+            base::copy_of(ByteView(bytes).subspan(at, random.below(bytes.size() - at) + 1));
         base::append(bytes, piece);
       }
     }

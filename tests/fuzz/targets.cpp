@@ -73,9 +73,9 @@ std::string example_manifest() {
 
 const std::vector<Target>& targets() {
   static const std::vector<Target> all = {
-      {"index_file", [](ByteView b) {
-         ignore(repository::decode_index_file(b, [](repository::IndexedPack) {}));
-       }, example_index()},
+      {"index_file",
+       [](ByteView b) { ignore(repository::decode_index_file(b, [](repository::IndexedPack) {})); },
+       example_index()},
       {"tree", [](ByteView b) { ignore(repository::decode_tree(b)); }, example_tree()},
       {"record", [](ByteView b) { ignore(repository::decode_record(b)); },
        repository::encode_record({})},
@@ -84,11 +84,13 @@ const std::vector<Target>& targets() {
       {"manifest", [](ByteView b) { ignore(backup::decode_manifest(b)); }, example_manifest()},
       {"config", [](ByteView b) { ignore(cli::parse_config(std::string(text_of(b)), "f")); },
        "repository: {url: /r}\nsystems:\n  s:\n    databases: {a: /a.db}\n"},
-      {"compressed", [](ByteView b) {
+      {"compressed",
+       [](ByteView b) {
          ignore(repository::decompress_stream(b, 1 << 20));
          ignore(repository::decompress(b, 1000));
-       }, std::string(text_of(repository::compress(base::view_of(std::string(500, 'x')),
-                                                   repository::Compression::automatic)))},
+       },
+       std::string(text_of(repository::compress(base::view_of(std::string(500, 'x')),
+                                                repository::Compression::automatic)))},
       {"text", decode_text, "2026-11-21T08:30:00.5+01:00%41\\u00e9"},
   };
   return all;

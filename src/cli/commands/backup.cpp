@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "backup/backup_job.h"
+#include <nlohmann/json.hpp>
 
+#include "backup/backup_job.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "cli/commands/commands.h"
@@ -58,23 +59,23 @@ Json json_of(const BackupOutcome& outcome, std::chrono::steady_clock::duration t
 std::string text_of(const BackupOutcome& outcome, std::chrono::steady_clock::duration took) {
   const backup::Manifest& m = outcome.manifest;
   const bool separate = m.branch == backup::Branch::no_layer_separate;
-  std::string text = fmt::format("backup {} of {}: {}{}\n", outcome.record.id.brief(), m.system,
-                                 backup::name_of(m.verdict),
-                                 separate ? ", each database for itself" : "");
+  std::string text =
+      fmt::format("backup {} of {}: {}{}\n", outcome.record.id.brief(), m.system,
+                  backup::name_of(m.verdict), separate ? ", each database for itself" : "");
   for (const DatabaseEntry& entry : m.databases) {
     std::size_t tables = 0;
     const std::uint64_t rows = rows_of(entry, tables);
-    text += fmt::format("  {}: {}, {} rows in {} tables, snapshot opened in {}\n", entry.name,
-                        base::display_bytes(bytes_of(entry)), base::display_count(rows), tables,
+    text += fmt::format("  {}: {}, {} row{} in {} table{}, snapshot opened in {}\n", entry.name,
+                        base::display_bytes(bytes_of(entry)), base::display_count(rows),
+                        rows == 1 ? "" : "s", tables, tables == 1 ? "" : "s",
                         base::display_duration(entry.open_time));
   }
   const double seconds = std::max(std::chrono::duration<double>(took).count(), 1e-3);
   const auto rate = static_cast<double>(outcome.bytes_read) / seconds;
-  text += fmt::format("  read {}, new {}, stored {} in {} ({}/s)\n",
-                      base::display_bytes(outcome.bytes_read),
-                      base::display_bytes(outcome.bytes_new),
-                      base::display_bytes(outcome.bytes_stored), base::display_duration(took),
-                      base::display_bytes(static_cast<std::uint64_t>(rate)));
+  text += fmt::format(
+      "  read {}, new {}, stored {} in {} ({}/s)\n", base::display_bytes(outcome.bytes_read),
+      base::display_bytes(outcome.bytes_new), base::display_bytes(outcome.bytes_stored),
+      base::display_duration(took), base::display_bytes(static_cast<std::uint64_t>(rate)));
   return text;
 }
 
@@ -103,11 +104,11 @@ Result<int> run(const BackupCommand& command, const Session& session) {
   for (const backup::System& system : systems) {
     const auto begin = std::chrono::steady_clock::now();
     std::optional<BackupOutcome> outcome;
-    const auto done = run_job(session, "back up " + system.name,
-                              [&](job::Job::Context& context) -> Result<void> {
-      outcome = TRY(backup::take_backup(system, *repository, options, context));
-      return {};
-    });
+    const auto done =
+        run_job(session, "back up " + system.name, [&](job::Job::Context& context) -> Result<void> {
+          outcome = TRY(backup::take_backup(system, *repository, options, context));
+          return {};
+        });
     if (!done) {
       if (systems.size() == 1 || done.error().code == Errc::cancelled) {
         return fail(Error(done.error()));

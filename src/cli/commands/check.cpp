@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "repository/check.h"
 
+#include <nlohmann/json.hpp>
+
 #include "base/text.h"
 #include "cli/commands/commands.h"
 #include "cli/exit_code.h"
@@ -13,12 +15,11 @@ std::string text_of(const repository::CheckReport& report, bool read_data) {
   std::string text;
   for (const std::string& note : report.notes) text += "note: " + note + "\n";
   for (const std::string& error : report.errors) text += "ERROR: " + error + "\n";
-  text += fmt::format("{} backups, {} packs, {} blobs{}: {}\n",
-                      base::display_count(report.backups), base::display_count(report.packs),
-                      base::display_count(report.blobs),
-                      read_data ? ", " + base::display_bytes(report.bytes_read) + " read" : "",
-                      report.ok() ? "no errors"
-                                  : base::display_count(report.errors.size()) + " ERRORS");
+  text += fmt::format(
+      "{} backups, {} packs, {} blobs{}: {}\n", base::display_count(report.backups),
+      base::display_count(report.packs), base::display_count(report.blobs),
+      read_data ? ", " + base::display_bytes(report.bytes_read) + " read" : "",
+      report.ok() ? "no errors" : base::display_count(report.errors.size()) + " ERRORS");
   if (report.ok() && !read_data) {
     text += "the bytes themselves were not read; for that: stillpoint check --read-data\n";
   }
@@ -34,8 +35,8 @@ Result<int> run(const CheckCommand& command, const Session& session) {
     context.phase(command.read_data ? "read packs" : "check");
     repository::CheckProgress progress{context.progress().bytes_total,
                                        context.progress().bytes_done};
-    report = TRY(repository::check(*reading.repository, {command.read_data}, progress,
-                                   context.stop()));
+    report =
+        TRY(repository::check(*reading.repository, {command.read_data}, progress, context.stop()));
     return {};
   }));
   if (session.options.json) {
@@ -47,7 +48,7 @@ Result<int> run(const CheckCommand& command, const Session& session) {
                 {"bytes_read", report.bytes_read},
                 {"errors", report.errors},
                 {"notes", report.notes}});
-  } else {
+  } else if (!session.options.quiet || !report.ok()) {
     print(text_of(report, command.read_data));
   }
   return report.ok() ? exit_done : exit_failed;

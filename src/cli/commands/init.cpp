@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <nlohmann/json.hpp>
+
 #include "cli/commands/commands.h"
 #include "cli/exit_code.h"
 #include "cli/output.h"

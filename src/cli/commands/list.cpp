@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <nlohmann/json.hpp>
+
 #include "backup/catalogue.h"
 #include "base/text.h"
 #include "cli/commands/commands.h"
@@ -49,7 +51,8 @@ Result<int> run(const ListCommand& command, const Session& session) {
   if (session.options.json) {
     print_json(json);
   } else if (rows.size() == 1) {
-    print("no backups yet\n");
+    print(command.system.empty() ? "no backups yet\n"
+                                 : "no backups of " + base::printable(command.system) + "\n");
   } else {
     print(table(rows));
   }

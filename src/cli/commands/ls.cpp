@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <nlohmann/json.hpp>
+
 #include "backup/catalogue.h"
 #include "base/text.h"
 #include "cli/commands/commands.h"

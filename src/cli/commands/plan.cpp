@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "backup/plan.h"
 
+#include <nlohmann/json.hpp>
+
 #include "cli/commands/commands.h"
 #include "cli/exit_code.h"
 #include "cli/output.h"
@@ -15,9 +17,10 @@ Json json_of(const backup::Plan& plan) {
     databases.push_back({{"name", planned.spec.name},
                          {"kind", planned.database->kind()},
                          {"url", planned.database->url()},
-                         {"capabilities", {{"snapshot", able.snapshot},
-                                           {"writers_wait", able.writers_wait},
-                                           {"write_mark", able.write_mark}}}});
+                         {"capabilities",
+                          {{"snapshot", able.snapshot},
+                           {"writers_wait", able.writers_wait},
+                           {"write_mark", able.write_mark}}}});
   }
   return {{"type", "plan"},
           {"system", plan.system.name},

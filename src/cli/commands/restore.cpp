@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <unistd.h>
-
 #include <iostream>
+
+#include <nlohmann/json.hpp>
+#include <unistd.h>
 
 #include "backup/restore_job.h"
 #include "base/text.h"
@@ -55,8 +56,9 @@ Result<void> confirm(const backup::RestorePlan& plan, bool yes) {
   for (const auto& planned : plan.databases) replaces |= planned.existing.exists;
   if (!replaces || yes) return {};
   if (::isatty(STDIN_FILENO) == 0) {
-    return fail(Error{Errc::invalid, "restore: it would replace what exists, and nobody is asked",
-                      "look at it with --dry-run, then give --yes; or restore elsewhere with --to"});
+    return fail(
+        Error{Errc::invalid, "restore: it would replace what exists, and nobody is asked",
+              "look at it with --dry-run, then give --yes; or restore elsewhere with --to"});
   }
   std::cerr << "replace it? Type yes: ";
   std::string answer;
@@ -104,8 +106,7 @@ void report(const std::vector<backup::RestoredDatabase>& done, const Session& se
 
 Result<int> run(const RestoreCommand& command, const Session& session) {
   const Reading reading = TRY(open_for_reading(session, true));
-  const auto backup =
-      TRY(backup::find_backup(*reading.repository, command.backup, session.stop));
+  const auto backup = TRY(backup::find_backup(*reading.repository, command.backup, session.stop));
   const auto manifest = TRY(backup::load_manifest(*reading.repository, backup, session.stop));
   const auto request = TRY(request_of(command, manifest));
   backup::RestorePlan plan =

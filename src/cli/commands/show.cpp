@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <nlohmann/json.hpp>
+
 #include "backup/catalogue.h"
 #include "base/text.h"
 #include "cli/commands/commands.h"
@@ -12,10 +14,10 @@ using backup::DatabaseEntry;
 using backup::Manifest;
 
 std::string text_of(const DatabaseEntry& entry) {
-  std::string text = fmt::format(
-      "\ndatabase {} ({})\n  from:      {}\n  opened:    {} UTC, in {}\n", entry.name, entry.kind,
-      base::printable(entry.url), base::display_time(entry.opened),
-      base::display_duration(entry.open_time));
+  std::string text =
+      fmt::format("\ndatabase {} ({})\n  from:      {}\n  opened:    {} UTC, in {}\n", entry.name,
+                  entry.kind, base::printable(entry.url), base::display_time(entry.opened),
+                  base::display_duration(entry.open_time));
   for (const auto& setting : entry.settings) {
     text += fmt::format("  {}: {}\n", setting.name, base::printable(setting.value));
   }
@@ -49,10 +51,8 @@ std::string text_of(const backup::Listed& backup, const Manifest& m) {
 
 Result<int> run(const ShowCommand& command, const Session& session) {
   const Reading reading = TRY(open_for_reading(session, true));
-  const auto backup =
-      TRY(backup::find_backup(*reading.repository, command.backup, session.stop));
-  const Manifest manifest =
-      TRY(backup::load_manifest(*reading.repository, backup, session.stop));
+  const auto backup = TRY(backup::find_backup(*reading.repository, command.backup, session.stop));
+  const Manifest manifest = TRY(backup::load_manifest(*reading.repository, backup, session.stop));
   if (session.options.json) {
     Json json = Json::parse(backup::encode_manifest(manifest), nullptr, false);
     json["id"] = backup.record.id.hex();

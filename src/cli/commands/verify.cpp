@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <filesystem>
 
+#include <nlohmann/json.hpp>
+
 #include "backup/restore_job.h"
 #include "base/file.h"
 #include "base/random.h"
@@ -37,10 +39,9 @@ class Scratch {
 
 Result<int> run(const VerifyCommand& command, const Session& session) {
   const Reading reading = TRY(open_for_reading(session, true));
-  const auto backup =
-      TRY(backup::find_backup(*reading.repository, command.backup, session.stop));
-  const std::string parent =
-      !command.scratch.empty() ? command.scratch : TRY(state_dir(session)) + "/scratch";
+  const auto backup = TRY(backup::find_backup(*reading.repository, command.backup, session.stop));
+  const std::string parent = !command.scratch.empty() ? command.scratch : TRY(state_dir(session))
+  +"/scratch";
   const Scratch scratch = TRY(Scratch::make(parent));
   const auto begin = std::chrono::steady_clock::now();
   std::vector<backup::RestoredDatabase> done;

@@ -90,16 +90,21 @@ Result<void> move_side_files(const std::string& from, const std::string& to) {
 Result<void> switch_files(const std::string& staged, const std::string& path,
                           const std::string& kept, const Check& check) {
   if (!exists(path)) return rename_new(staged, path);
-  const int error = rename_with(staged, path, RENAME_EXCHANGE);
-  if (error == EINVAL || error == ENOSYS) return switch_in_turn(staged, path, kept, check);
-  if (error != 0) return fail(rename_error(staged, path, error));
-  Result<void> done = check(staged);  // which is the old file now
-  if (done) done = rename_new(staged, kept);
-  if (!done) {
-    const int back = rename_with(staged, path, RENAME_EXCHANGE);
-    if (back != 0) return fail(rename_error(staged, path, back));
+  // Under the kept name first: so a file that is named as staged is never the old data, and who
+  // finds one after a crash may remove it.
+  TRY(rename_new(staged, kept));
+  const int error = rename_with(kept, path, RENAME_EXCHANGE);
+  Result<void> done;
+  if (error == 0) {
+    done = check(kept);  // which is the old file now
+    if (done) return done;
+    const int back = rename_with(kept, path, RENAME_EXCHANGE);
+    if (back != 0) return fail(rename_error(kept, path, back));
+  } else if (error != EINVAL && error != ENOSYS) {
+    done = fail(rename_error(kept, path, error));
   }
-  return done;
+  TRY(rename_new(kept, staged));
+  return done ? switch_in_turn(staged, path, kept, check) : done;
 }
 
 }  // namespace stillpoint::database::sqlite

@@ -2,6 +2,9 @@
 #include "database/sqlite/sqlite_target.h"
 
 #include <array>
+#include <cerrno>
+#include <charconv>
+#include <csignal>
 #include <filesystem>
 #include <set>
 #include <thread>
@@ -22,6 +25,8 @@
 
 namespace stillpoint::database::sqlite {
 namespace {
+
+constexpr const char* staged_mark = ".stillpoint-";
 
 class StagedFile : public Target::StagedPart {
  public:
@@ -148,6 +153,22 @@ Result<Existing> SqliteTarget::inspect() {
   };
 }
 
+// Removes what a killed restore to the same place had staged: the name tells its process.
+void SqliteTarget::remove_left_behind() const {
+  const std::string front = std::filesystem::path(path_).filename().string() + staged_mark;
+  std::error_code ignored;
+  for (std::filesystem::directory_iterator at(folder(), ignored), end; !ignored && at != end;
+       at.increment(ignored)) {
+    const std::string name = at->path().filename().string();
+    pid_t pid = 0;
+    if (!name.starts_with(front)) continue;
+    const char* digits = name.data() + front.size();
+    const auto [stop, error] = std::from_chars(digits, name.data() + name.size(), pid);
+    const bool ours = error == std::errc() && *stop == '-' && pid > 0;
+    if (ours && ::kill(pid, 0) != 0 && errno == ESRCH) ::unlink(at->path().c_str());
+  }
+}
+
 Result<void> SqliteTarget::prepare(std::uint64_t bytes) {
   const bool old = TRY(check_path());
   struct stat info = {};
@@ -155,7 +176,9 @@ Result<void> SqliteTarget::prepare(std::uint64_t bytes) {
     return fail(base::system_error("look at " + path_, errno));
   }
   TRY_DURING("restore to " + path_, check_room(folder(), bytes));
-  const std::string staged = path_ + ".stillpoint-" + base::random_token();
+  remove_left_behind();
+  const std::string staged =
+      fmt::format("{}{}{}-{}", path_, staged_mark, ::getpid(), base::random_token());
   const base::File file = TRY_DURING("restore to " + path_,
                                      base::File::open(staged, O_WRONLY | O_CREAT | O_EXCL, 0600));
   staged_ = staged;

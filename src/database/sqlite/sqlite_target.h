@@ -29,6 +29,7 @@ class SqliteTarget final : public Target {
   Result<bool> check_path() const;
   Result<void> refuse_users() const;
   Result<void> settle_old() const;
+  void remove_left_behind() const;
   std::string folder() const;
 
   std::string path_;    // with symbolic links followed: the file that is replaced

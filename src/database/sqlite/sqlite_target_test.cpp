@@ -228,6 +228,27 @@ TEST_P(Killed, InTheMiddleOfTheSwitchLeavesTheOldOrTheNew) {
 INSTANTIATE_TEST_SUITE_P(Modes, Killed, ::testing::Values("wal", "delete"),
                          [](const auto& test) { return test.param; });
 
+TEST(SqliteTarget, RemovesWhatAKilledRestoreHadStagedAndNothingElse) {
+  const Folder folder;
+  const std::string path = folder / "a.db";
+  Child killed([&] {
+    SqliteTarget target(path);
+    EXPECT_TRUE(target.prepare(10));
+    ::_exit(0);  // no destructor runs
+  });
+  killed.wait();
+  ASSERT_EQ(folder.files().size(), 1U);
+  const std::string foreign = folder / "a.db.stillpoint-notes";
+  std::ofstream(foreign) << "x";
+  SqliteTarget target(path);
+  ASSERT_TRUE(target.prepare(10));
+  EXPECT_EQ(folder.files().size(), 2U);  // ours, and what is not ours to remove
+  EXPECT_TRUE(std::filesystem::exists(foreign));
+  SqliteTarget second(path);
+  ASSERT_TRUE(second.prepare(10));
+  EXPECT_EQ(folder.files().size(), 3U);  // the first is alive
+}
+
 TEST(SqliteTarget, FollowsLinksAndTakesOverTheMode) {
   const Folder folder;
   Client(folder / "real.db").run("CREATE TABLE t(x); INSERT INTO t VALUES('kept')");
@@ -278,7 +299,7 @@ TEST(SqliteTarget, SeesWhatIsWrongWithTheStagedData) {
     const auto verified = target.verify(copy.objects, {});
     EXPECT_FALSE(verified);
     EXPECT_EQ(verified.error().code, Errc::corrupt);
-    EXPECT_NE(verified.error().advice.find("another snapshot"), std::string::npos);
+    EXPECT_NE(verified.error().advice.find("another backup"), std::string::npos);
     return verified.error().message;
   };
   Copy bad = good;

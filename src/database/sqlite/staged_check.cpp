@@ -12,11 +12,13 @@
 namespace stillpoint::database::sqlite {
 namespace {
 
-// "immutable" reads without locks and without files of its own, even in WAL mode.
+// "immutable" reads without locks and without files of its own, even in WAL mode. The file is ours
+// alone, so that it may be mapped: nobody cuts it while we read.
 Result<Connection> open_immutable(const std::string& path, const std::stop_token& stop) {
   Connection connection =
       TRY(Connection::open("file:" + base::percent_encode(path) + "?immutable=1",
                            SQLITE_OPEN_READONLY | SQLITE_OPEN_URI));
+  TRY(connection.execute("PRAGMA mmap_size=1099511627776"));
   connection.obey(stop);
   return connection;
 }
@@ -87,7 +89,7 @@ Result<void> check_staged(const std::string& path, const std::vector<Object>& ex
                           const std::stop_token& stop) {
   Result<void> checked = check_all(path, expected, stop);
   if (!checked && checked.error().code == Errc::corrupt) {
-    checked.error().advice = "restore another snapshot, and run `stillpoint check` on this one";
+    checked.error().advice = "restore another backup, and run `stillpoint check` on this one";
   }
   return checked;
 }

@@ -18,6 +18,8 @@
 namespace stillpoint::storage {
 namespace {
 
+constexpr std::size_t large_bytes = 1 << 20;
+
 using base::File;
 
 constexpr std::chrono::hours stale_after{24};
@@ -71,6 +73,9 @@ Result<Temporary> Temporary::write(int folder, const std::string& shown, ByteVie
   Temporary temporary({folder, name});
   TRY_DURING(path, file.write(bytes));
   TRY_DURING(path, file.sync());
+  // It is on the disk and nobody reads it soon: the page cache belongs to the database that is
+  // being backed up. (Advice only: a failure means nothing.)
+  if (bytes.size() >= large_bytes) ::posix_fadvise(file.descriptor(), 0, 0, POSIX_FADV_DONTNEED);
   return temporary;
 }
 
