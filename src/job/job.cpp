@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "job/job.h"
 
-#include <latch>
-#include <memory>
 #include <utility>
 
 namespace stillpoint::job {
@@ -56,7 +54,8 @@ Result<void> Job::Context::task(const std::string& name,
 }
 
 Job::~Job() {
-  thread_ = {};  // stops and joins, while everything that the work uses is still there
+  cancel();
+  if (thread_.joinable()) thread_.join();
 }
 
 void Job::start(Work work) {
@@ -65,13 +64,7 @@ void Job::start(Work work) {
     state_ = State::running;
     started_ = std::chrono::steady_clock::now();
   }
-  // The work asks thread_ for its stop token: it may not begin before thread_ is assigned.
-  auto assigned = std::make_shared<std::latch>(1);
-  thread_ = std::jthread([this, assigned, work = std::move(work)] {
-    assigned->wait();
-    run(work);
-  });
-  assigned->count_down();
+  thread_ = std::jthread([this, work = std::move(work)] { run(work); });
 }
 
 void Job::run(const Work& work) {

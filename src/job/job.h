@@ -52,7 +52,7 @@ class Job {
   // What the work sees of its job.
   class Context {
    public:
-    std::stop_token stop() const { return job_.thread_.get_stop_token(); }
+    std::stop_token stop() const { return job_.stop_.get_token(); }
     Progress& progress() { return job_.progress_; }
     void phase(std::string text);
     // Runs a part of the work as a task of its own and returns its result.
@@ -71,7 +71,7 @@ class Job {
   Job& operator=(const Job&) = delete;
 
   void start(Work work);  // once
-  void cancel() { thread_.request_stop(); }
+  void cancel() { stop_.request_stop(); }
   // True when it has ended.
   bool wait_for(std::chrono::milliseconds time);
   Status status() const;
@@ -90,6 +90,7 @@ class Job {
   std::optional<Error> error_;
   std::chrono::steady_clock::time_point started_;
   std::chrono::steady_clock::time_point finished_;
+  std::stop_source stop_;  // not the thread's own, which is gone from thread_ while it is joined
   std::jthread thread_;
 };
 
