@@ -163,7 +163,7 @@ TEST(Secret, MovesWithoutLeavingACopy) {
   Secret first(std::string("short"));
   const Secret second(std::move(first));
   EXPECT_EQ(second.reveal(), "short");
-  EXPECT_EQ(first.reveal(), "");  // NOLINT(bugprone-use-after-move): that is the promise
+  EXPECT_EQ(first.reveal(), "");  // NOLINT: a moved-from secret is empty, that is the promise
 }
 
 }  // namespace
