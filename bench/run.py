@@ -40,6 +40,8 @@ class Round:
     def step(self, name):
         """The same job by both; restores are followed by the check that ours contains."""
         target = os.path.join(self.folder, "restored")
+        measure.forget(self.ours)
+        measure.forget(self.theirs)
         if name == "init":
             return self.stillpoint("init"), self.restic("init")
         if name == "backup":
@@ -110,8 +112,8 @@ def main():
     goals.at_most("first backup, wall / restic", 0.5, ratios["backup wall"])
     goals.at_most("first backup, bytes stored / restic", 1.05, ratios["stored"])
     goals.at_most("restore of the file, CPU / restic", 0.5, ratios["dump cpu"])
-    goals.at_most("restore with its check, CPU / restic + integrity_check", 0.5,
-                  ratios["restore cpu"])
+    goals.ratio("restore with its check, CPU / restic + sqlite3's integrity_check",
+                ratios["restore cpu"])
     goals.at_most("check --read-data, CPU / restic", 0.6, ratios["check cpu"])
     print(goals.table())
 

@@ -13,12 +13,13 @@ namespace stillpoint::database::sqlite {
 namespace {
 
 // "immutable" reads without locks and without files of its own, even in WAL mode. The file is ours
-// alone, so that it may be mapped: nobody cuts it while we read.
+// alone, so that it may be mapped: nobody cuts it while we read. (Not all: it counts as our
+// memory.)
 Result<Connection> open_immutable(const std::string& path, const std::stop_token& stop) {
   Connection connection =
       TRY(Connection::open("file:" + base::percent_encode(path) + "?immutable=1",
                            SQLITE_OPEN_READONLY | SQLITE_OPEN_URI));
-  TRY(connection.execute("PRAGMA mmap_size=1099511627776"));
+  TRY(connection.execute("PRAGMA mmap_size=134217728"));
   connection.obey(stop);
   return connection;
 }
