@@ -17,6 +17,10 @@ namespace {
 constexpr std::uint64_t piece_bytes = 2 * limits::MiB;
 constexpr std::size_t findings_max = 1000;  // enough to see that all is lost
 
+std::uint64_t end_of(const PackedBlob& blob) {
+  return std::uint64_t{blob.offset} + blob.length;
+}
+
 class Checker {
  public:
   Checker(Repository& repository, const CheckOptions& options, CheckProgress progress,
@@ -26,7 +30,8 @@ class Checker {
   Result<CheckReport> run() {
     // Records before the index: whatever they name was indexed before they were written.
     const std::vector<Id> records = TRY(repository_.list_files(FileKind::record));
-    TRY(load_index());
+    // One unreadable index file hides its packs only; what the others name can still be looked at.
+    TRY(find("index", repository_.load_index(stop_)));
     TRY(check_packs());
     for (const Id& id : records) TRY(check_record(id));
     if (options_.read_data) TRY(read_packs());
@@ -51,14 +56,6 @@ class Checker {
     return {};
   }
 
-  Result<void> load_index() {
-    const auto loaded = repository_.load_index(stop_);
-    if (loaded) return {};
-    TRY(find("index", loaded));
-    // One unreadable index file hides its packs only; what the others name can still be looked at.
-    return {};
-  }
-
   // Every pack of the index is there, and as long as the index says.
   Result<void> check_packs() {
     std::unordered_map<Id, std::uint64_t>& sizes = pack_bytes_;
@@ -80,8 +77,7 @@ class Checker {
         missing_.insert(id);
         continue;
       }
-      const std::uint64_t end =
-          blobs.empty() ? 0 : std::uint64_t{blobs.back().offset} + blobs.back().length;
+      const std::uint64_t end = blobs.empty() ? 0 : end_of(blobs.back());
       if (end + seal_overhead + pack_trailer_bytes > size->second) {
         error("pack " + id.hex() + " is shorter than its index says");
       }
@@ -174,10 +170,7 @@ class Checker {
     const std::vector<PackedBlob>& blobs = packs_.at(id);
     for (std::size_t first = 0; first < blobs.size();) {
       std::size_t end = first + 1;
-      while (end < blobs.size() &&
-             blobs[end].offset + blobs[end].length - blobs[first].offset <= piece_bytes) {
-        ++end;
-      }
+      while (end < blobs.size() && end_of(blobs[end]) - blobs[first].offset <= piece_bytes) ++end;
       TRY(keep(check_blobs(id, std::span(blobs).subspan(first, end - first), found)));
       first = end;
     }
@@ -189,7 +182,9 @@ class Checker {
                            std::vector<std::string>& found) {
     if (stop_.stop_requested()) return fail(Errc::cancelled, "interrupted");
     const std::uint64_t begin = blobs.front().offset;
-    const std::uint64_t size = blobs.back().offset + blobs.back().length - begin;
+    std::uint64_t end = begin;  // of all: in a wrong index one may reach beyond the next
+    for (const PackedBlob& blob : blobs) end = std::max(end, end_of(blob));
+    const std::uint64_t size = end - begin;
     const Bytes piece =
         TRY(repository_.backend().get(name_of_file(FileKind::pack, pack), {begin, size}));
     progress_.bytes_done += size;

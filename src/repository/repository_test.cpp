@@ -7,6 +7,7 @@
 
 #include "repository/check.h"
 #include "repository/file_writer.h"
+#include "repository/index_file.h"
 #include "repository/lock.h"
 #include "repository/testing.h"
 #include "storage/decorators/counting.h"
@@ -197,6 +198,27 @@ TEST_F(RepositoryTest, CheckSeesWhatIsMissingOrChanged) {
     ASSERT_TRUE(backend()->put(name, whole, PutMode::replace));
   }
   EXPECT_TRUE(check_all().ok());
+}
+
+TEST_F(RepositoryTest, CheckSurvivesAnIndexWhoseBlobsOverlap) {
+  const auto repository = init_test_repository(backend());
+  ASSERT_TRUE(back_up_bytes(*repository, random_bytes(9, 300'000)));
+  const std::vector<Id> indexes = repository->list_files(FileKind::index).value();
+  for (const Id& id : indexes) {
+    std::vector<IndexedPack> packs;
+    const Bytes text = repository->load_file(FileKind::index, id).value();
+    ASSERT_TRUE(decode_index_file(text, [&](IndexedPack p) { packs.push_back(std::move(p)); }));
+    for (IndexedPack& pack : packs) {
+      PackedBlob inner = pack.blobs[0];
+      inner.offset += 1;
+      inner.length = 40;
+      inner.id.bytes[0] ^= 1;
+      pack.blobs.push_back(inner);
+    }
+    ASSERT_TRUE(repository->remove_file(FileKind::index, id));
+    ASSERT_TRUE(repository->save_file(FileKind::index, encode_index_file(packs)));
+  }
+  EXPECT_FALSE(check_all().ok());
 }
 
 TEST_F(RepositoryTest, LocksAreSharedByWritersAndKeptFromWhoWantsAll) {
