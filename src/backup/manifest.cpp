@@ -151,6 +151,24 @@ Manifest manifest_of(const Json& json) {
 
 }  // namespace
 
+std::uint64_t DatabaseEntry::bytes() const {
+  std::uint64_t sum = 0;
+  for (const StoredFile& file : files) sum += file.bytes;
+  return sum;
+}
+
+std::uint64_t DatabaseEntry::rows() const {
+  std::uint64_t sum = 0;
+  for (const database::Object& object : objects) sum += object.rows.value_or(0);
+  return sum;
+}
+
+std::uint64_t DatabaseEntry::tables() const {
+  std::uint64_t count = 0;
+  for (const database::Object& object : objects) count += object.rows ? 1 : 0;
+  return count;
+}
+
 std::string_view name_of(Branch branch) {
   switch (branch) {
     case Branch::one_snapshot:

@@ -57,6 +57,10 @@ struct DatabaseEntry {
   std::vector<std::string> warnings = {};
   std::vector<database::Object> objects = {};  // without parts
   std::vector<StoredFile> files = {};
+
+  std::uint64_t bytes() const;   // of all files
+  std::uint64_t rows() const;    // of all tables that were counted
+  std::uint64_t tables() const;  // that were counted
 };
 
 struct Manifest {

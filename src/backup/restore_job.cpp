@@ -24,23 +24,11 @@ Result<void> check_named(const std::string& name, const std::vector<std::string>
       near.empty() ? "it holds: " + base::join(known, ", ") : "did you mean '" + near + "'?"});
 }
 
-std::uint64_t bytes_of(const DatabaseEntry& entry) {
-  std::uint64_t bytes = 0;
-  for (const StoredFile& file : entry.files) bytes += file.bytes;
-  return bytes;
-}
-
-std::uint64_t rows_of(const DatabaseEntry& entry) {
-  std::uint64_t rows = 0;
-  for (const database::Object& object : entry.objects) rows += object.rows.value_or(0);
-  return rows;
-}
-
 // Stages one database and holds it against the backup; nothing that exists is touched.
 Result<void> stage(const repository::Repository& repository, const Listed& backup,
                    PlannedRestore& planned, job::Job::Context& job) {
   const DatabaseEntry& entry = planned.entry;
-  TRY(planned.target->prepare(bytes_of(entry)));
+  TRY(planned.target->prepare(entry.bytes()));
   for (const StoredFile& file : entry.files) {
     job.phase("restore " + file.path);
     const repository::Node node = TRY(find_stored_file(repository, backup, file));
@@ -61,7 +49,7 @@ Result<void> stage(const repository::Repository& repository, const Listed& backu
 Result<void> stage_all(const repository::Repository& repository, RestorePlan& plan,
                        job::Job::Context& job) {
   for (const PlannedRestore& planned : plan.databases) {
-    job.progress().bytes_total += bytes_of(planned.entry);
+    job.progress().bytes_total += planned.entry.bytes();
   }
   for (PlannedRestore& planned : plan.databases) {
     TRY_DURING("restore " + planned.entry.name, job.task(planned.entry.name, [&] {
@@ -85,7 +73,7 @@ Result<void> refuse_users(const RestorePlan& plan) {
 }
 
 RestoredDatabase restored_of(const PlannedRestore& planned) {
-  return {planned.entry.name, planned.url, {}, bytes_of(planned.entry), rows_of(planned.entry)};
+  return {planned.entry.name, planned.url, {}, planned.entry.bytes(), planned.entry.rows()};
 }
 
 // Fences all before the first swap, so that nobody writes into a new one and an old one.

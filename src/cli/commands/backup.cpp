@@ -14,29 +14,13 @@ namespace {
 using backup::BackupOutcome;
 using backup::DatabaseEntry;
 
-std::uint64_t rows_of(const DatabaseEntry& entry, std::size_t& tables) {
-  std::uint64_t rows = 0;
-  for (const auto& object : entry.objects) {
-    if (!object.rows) continue;
-    rows += *object.rows;
-    ++tables;
-  }
-  return rows;
-}
-
-std::uint64_t bytes_of(const DatabaseEntry& entry) {
-  std::uint64_t bytes = 0;
-  for (const auto& file : entry.files) bytes += file.bytes;
-  return bytes;
-}
-
 Json json_of(const BackupOutcome& outcome, std::chrono::steady_clock::duration took) {
   Json databases = Json::array();
   for (const DatabaseEntry& entry : outcome.manifest.databases) {
-    std::size_t tables = 0;
-    const std::uint64_t rows = rows_of(entry, tables);
+    const std::uint64_t tables = entry.tables();
+    const std::uint64_t rows = entry.rows();
     databases.push_back({{"name", entry.name},
-                         {"bytes", bytes_of(entry)},
+                         {"bytes", entry.bytes()},
                          {"tables", tables},
                          {"rows", rows},
                          {"open_us", entry.open_time.count()}});
@@ -63,10 +47,10 @@ std::string text_of(const BackupOutcome& outcome, std::chrono::steady_clock::dur
       fmt::format("backup {} of {}: {}{}\n", outcome.record.id.brief(), m.system,
                   backup::name_of(m.verdict), separate ? ", each database for itself" : "");
   for (const DatabaseEntry& entry : m.databases) {
-    std::size_t tables = 0;
-    const std::uint64_t rows = rows_of(entry, tables);
+    const std::uint64_t tables = entry.tables();
+    const std::uint64_t rows = entry.rows();
     text += fmt::format("  {}: {}, {} row{} in {} table{}, snapshot opened in {}\n", entry.name,
-                        base::display_bytes(bytes_of(entry)), base::display_count(rows),
+                        base::display_bytes(entry.bytes()), base::display_count(rows),
                         rows == 1 ? "" : "s", tables, tables == 1 ? "" : "s",
                         base::display_duration(entry.open_time));
   }
