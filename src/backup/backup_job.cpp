@@ -2,12 +2,15 @@
 #include "backup/backup_job.h"
 
 #include <algorithm>
+#include <mutex>
 #include <utility>
 
 #include "backup/catalogue.h"
 #include "backup/openings.h"
 #include "backup/version.h"
 #include "base/log.h"
+#include "pipeline/rate_limit.h"
+#include "pipeline/worker_pool.h"
 
 namespace stillpoint::backup {
 namespace {
@@ -19,15 +22,18 @@ using repository::FileWriter;
 // Hands what a database reads to the repository, and counts it for whoever watches.
 class PartSink : public database::Sink {
  public:
-  PartSink(FileWriter& file, job::Progress& progress) : file_(file), progress_(progress) {}
+  PartSink(FileWriter& file, pipeline::RateLimit& rate, job::Job::Context& job)
+      : file_(file), rate_(rate), job_(job) {}
   Result<void> write(std::uint64_t offset, ByteView bytes) override {
-    progress_.bytes_done += bytes.size();
+    if (!rate_.pass(bytes.size(), job_.stop())) return fail(Errc::cancelled, "interrupted");
+    job_.progress().bytes_done += bytes.size();
     return file_.write(offset, bytes);
   }
 
  private:
   FileWriter& file_;
-  job::Progress& progress_;
+  pipeline::RateLimit& rate_;
+  job::Job::Context& job_;
 };
 
 std::unique_ptr<FileWriter> make_writer(repository::BlobWriter& blobs,
@@ -42,7 +48,7 @@ std::unique_ptr<FileWriter> make_writer(repository::BlobWriter& blobs,
 class BackupRun {
  public:
   BackupRun(const BackupOptions& options, BackupWriter& writer, job::Job::Context& job)
-      : options_(options), writer_(writer), job_(job) {}
+      : options_(options), rate_(options.bytes_per_second), writer_(writer), job_(job) {}
 
   Result<BackupOutcome> run(Plan& plan) {
     begin_manifest(plan);
@@ -104,36 +110,65 @@ class BackupRun {
     entry.opened = opening.time;
     entry.open_time = opening.took;
     entry.capabilities = database.capabilities();
-    entry.settings = database.settings();
-    entry.warnings = database.warnings();
+    entry.point = TRY_DURING("restore point of " + entry.name, database.point(opening.window()));
     entry.objects = TRY_DURING("list " + entry.name, database.objects());
-    for (const database::Object& object : entry.objects) {
-      for (const database::Part& part : object.parts) {
-        job_.progress().bytes_total += part.layout.bytes_estimate;
-      }
-    }
-    for (database::Object& object : entry.objects) {
-      for (const database::Part& part : object.parts) TRY(read_part(database, entry, part));
-      object.parts.clear();
-    }
+    entry.settings = database.settings();
+    TRY(read_parts(database, entry));
     job_.phase("count the rows of " + entry.name);
     TRY_DURING("count the rows of " + entry.name, database.count(entry.objects, job_.stop()));
+    entry.warnings = database.warnings();
+    entry.left_out = database.left_out();
     outcome_.manifest.databases.push_back(std::move(entry));
     return {};
   }
 
-  Result<void> read_part(database::Database& database, DatabaseEntry& entry,
-                         const database::Part& part) {
-    const std::string path = entry.folder + "/" + part.path;
-    job_.phase("read " + path);
-    const std::unique_ptr<FileWriter> file = make_writer(writer_.blobs(), part.layout);
-    PartSink sink(*file, job_.progress());
-    const std::string doing = "back up " + path;
-    TRY_DURING(doing, database.read(part, sink, job_.stop()));
-    const FileContent content = TRY_DURING(doing, file->finish());
-    TRY(writer_.add_file(path, content));
-    entry.files.push_back({path, content.size, content_id(content.chunks)});
+  // All parts, as many at once as the database can; in the manifest they stand in its order.
+  Result<void> read_parts(database::Database& database, DatabaseEntry& entry) {
+    std::size_t count = 0;
+    for (const database::Object& object : entry.objects) {
+      for (const database::Part& part : object.parts) {
+        job_.progress().bytes_total += part.layout.bytes_estimate;
+        ++count;
+      }
+    }
+    entry.files.resize(count);
+    pipeline::FirstError failure;
+    const auto following = failure.follow(job_.stop());
+    std::mutex receipts;
+    pipeline::WorkerPool pool(std::max(entry.capabilities.readers, 1U), 1, failure);
+    std::size_t number = 0;
+    for (database::Object& object : entry.objects) {
+      for (const database::Part& part : object.parts) {
+        StoredFile& file = entry.files[number++];
+        const auto work = [&]() -> Result<void> {
+          const database::Receipt receipt =
+              TRY(read_part(database, entry.folder, part, file, failure.token()));
+          const std::lock_guard lock(receipts);
+          object.add(receipt);
+          return {};
+        };
+        TRY(pool.submit(work));
+      }
+    }
+    TRY(pool.finish());
+    for (database::Object& object : entry.objects) object.parts.clear();
     return {};
+  }
+
+  Result<database::Receipt> read_part(database::Database& database, const std::string& folder,
+                                      const database::Part& part, StoredFile& stored,
+                                      const std::stop_token& stop) {
+    stored.path = folder + "/" + part.path;
+    job_.phase("read " + stored.path);
+    const std::unique_ptr<FileWriter> file = make_writer(writer_.blobs(), part.layout);
+    PartSink sink(*file, rate_, job_);
+    const std::string doing = "back up " + stored.path;
+    const database::Receipt receipt = TRY_DURING(doing, database.read(part, sink, stop));
+    const FileContent content = TRY_DURING(doing, file->finish());
+    TRY(writer_.add_file(stored.path, content));
+    stored.bytes = content.size;
+    stored.content = content_id(content.chunks);
+    return receipt;
   }
 
   Result<BackupOutcome> finish() {
@@ -159,12 +194,21 @@ class BackupRun {
   }
 
   const BackupOptions& options_;
+  pipeline::RateLimit rate_;
   BackupWriter& writer_;
   job::Job::Context& job_;
   BackupOutcome outcome_;
 };
 
 }  // namespace
+
+std::vector<std::string> left_out(const Manifest& manifest) {
+  std::vector<std::string> all;
+  for (const DatabaseEntry& entry : manifest.databases) {
+    for (const std::string& what : entry.left_out) all.push_back(entry.name + ": " + what);
+  }
+  return all;
+}
 
 Result<BackupOutcome> take_backup(const System& system, repository::Repository& repository,
                                   const BackupOptions& options, job::Job::Context& job) {
@@ -175,7 +219,7 @@ Result<BackupOutcome> take_backup(const System& system, repository::Repository& 
   job.phase("lock the repository and read its index");
   const auto writer = TRY_DURING(doing, BackupWriter::begin(repository, options.write, job.stop()));
   job.phase("connect");
-  Plan plan = TRY_DURING(doing, make_plan(system, job.stop()));
+  Plan plan = TRY_DURING(doing, make_plan(system, options.read, job.stop()));
   for (const std::string& warning : plan.warnings) log(LogLevel::warning, "{}", warning);
   return TRY_DURING(doing, BackupRun(options, *writer, job).run(plan));
 }

@@ -14,6 +14,8 @@ namespace stillpoint::backup {
 struct BackupOptions {
   std::string label = {};
   bool allow_unproven = false;
+  database::ReadOptions read = {};
+  std::uint64_t bytes_per_second = 0;  // read at most so fast; 0: as fast as it goes
   repository::WriteOptions write = {};
 };
 
@@ -26,6 +28,9 @@ struct BackupOutcome {
   std::uint64_t chunks = 0;
   std::uint64_t chunks_new = 0;
 };
+
+// What the manifest's databases could not give, by name.
+std::vector<std::string> left_out(const Manifest& manifest);
 
 // Takes a backup of the system. Nothing is visible in the repository before it is complete.
 // `unproven` where consistency could not be shown and was not waived.

@@ -82,10 +82,11 @@ class BackupTest : public ::testing::Test {
       TRY(repository_->load_index({}));
       const Listed found = TRY(find_backup(*repository_, backup, {}));
       if (only_drill) {
-        done = TRY(drill(*repository_, found, folder_ + "/scratch", context));
+        done = TRY(drill(*repository_, found, {}, folder_ + "/scratch", context));
         return {};
       }
-      RestorePlan plan = TRY(plan_restore(*repository_, found, {{}, to}, {}));
+      Manifest manifest = TRY(load_manifest(*repository_, found, {}));
+      RestorePlan plan = TRY(plan_restore(found, std::move(manifest), {{}, to, {}, {}}));
       done = TRY(restore(*repository_, plan, context));
       return {};
     });
@@ -156,7 +157,7 @@ TEST_F(BackupTest, TheDrillLeavesNothing) {
 TEST_F(BackupTest, SeparateDatabasesAreOneBackup) {
   const System shop{"shop",
                     Consistency::separate,
-                    {{"a", make_database("one", 5)}, {"B", make_database("two", 6)}}};
+                    {{"a", {make_database("one", 5)}, {}}, {"B", {make_database("two", 6)}, {}}}};
   const BackupOutcome outcome = take(shop).value();
   EXPECT_EQ(outcome.manifest.branch, Branch::no_layer_separate);
   EXPECT_EQ(outcome.manifest.databases.at(1).folder, "%42");
@@ -167,7 +168,7 @@ TEST_F(BackupTest, SeparateDatabasesAreOneBackup) {
 TEST_F(BackupTest, TogetherIsProvenWhenNobodyWrites) {
   const System shop{"shop",
                     Consistency::together,
-                    {{"a", make_database("one", 5)}, {"b", make_database("two", 6)}}};
+                    {{"a", {make_database("one", 5)}, {}}, {"b", {make_database("two", 6)}, {}}}};
   const BackupOutcome outcome = take(shop).value();
   EXPECT_EQ(outcome.manifest.verdict, Verdict::proven);
   ASSERT_EQ(outcome.manifest.evidence.size(), 2U);
@@ -181,7 +182,7 @@ TEST_F(BackupTest, TogetherIsRefusedWhenSomebodyWritesAndKeptOnlyOnRequest) {
   }
   std::atomic<bool> end = false;
   std::thread writer([&] {
-    Sqlite db(shop.databases[3].url);
+    Sqlite db(shop.databases[3].address.url);
     db.run("PRAGMA synchronous=OFF; PRAGMA busy_timeout=10000");
     while (!end) db.run("UPDATE t SET n = n + 1 WHERE rowid = 1");
   });

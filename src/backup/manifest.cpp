@@ -2,6 +2,7 @@
 #include "backup/manifest.h"
 
 #include <array>
+#include <charconv>
 #include <stdexcept>
 
 #include <nlohmann/json.hpp>
@@ -28,6 +29,7 @@ Json json_of(const Evidence& e) {
 Json json_of(const database::Object& object) {
   Json json = {{"kind", object.kind}, {"name", object.name}};
   if (object.rows) json["rows"] = *object.rows;
+  if (object.checksum) json["checksum"] = fmt::format("{:016x}", *object.checksum);
   return json;
 }
 
@@ -40,20 +42,24 @@ Json json_of(const DatabaseEntry& entry) {
   for (const auto& file : entry.files) {
     files.push_back({{"path", file.path}, {"bytes", file.bytes}, {"content", file.content.hex()}});
   }
+  Json point = {{"kind", entry.point.kind},
+                {"opened", base::format_time(entry.opened)},
+                {"open_us", entry.open_time.count()}};
+  if (!entry.point.position.empty()) point["position"] = entry.point.position;
   return {{"name", entry.name},
           {"kind", entry.kind},
           {"url", entry.url},
           {"folder", entry.folder},
-          {"restore_point",
-           {{"kind", "snapshot"},
-            {"opened", base::format_time(entry.opened)},
-            {"open_us", entry.open_time.count()}}},
+          {"restore_point", point},
           {"capabilities",
            {{"snapshot", entry.capabilities.snapshot},
             {"writers_wait", entry.capabilities.writers_wait},
-            {"write_mark", entry.capabilities.write_mark}}},
+            {"write_mark", entry.capabilities.write_mark},
+            {"hold_writes", entry.capabilities.hold_writes},
+            {"readers", entry.capabilities.readers}}},
           {"settings", settings},
           {"warnings", entry.warnings},
+          {"left_out", entry.left_out},
           {"objects", objects},
           {"files", files}};
 }
@@ -97,6 +103,22 @@ StoredFile file_of(const Json& json) {
   return file;
 }
 
+database::Object object_of(const Json& json) {
+  database::Object object;
+  object.kind = json.at("kind").get<std::string>();
+  object.name = json.at("name").get<std::string>();
+  if (json.contains("rows")) object.rows = json.at("rows").get<std::uint64_t>();
+  if (!json.contains("checksum")) return object;
+  const auto hex = json.at("checksum").get<std::string>();
+  std::uint64_t sum = 0;
+  const auto [end, error] = std::from_chars(hex.data(), hex.data() + hex.size(), sum, 16);
+  if (error != std::errc() || end != hex.data() + 16 || hex.size() != 16) {
+    throw std::runtime_error("'checksum' is not 16 hex digits");
+  }
+  object.checksum = sum;
+  return object;
+}
+
 DatabaseEntry entry_of(const Json& json) {
   DatabaseEntry entry;
   entry.name = json.at("name").get<std::string>();
@@ -106,19 +128,17 @@ DatabaseEntry entry_of(const Json& json) {
   const Json& point = json.at("restore_point");
   entry.opened = time_at(point, "opened");
   entry.open_time = std::chrono::microseconds(point.at("open_us").get<std::int64_t>());
+  entry.point = {point.at("kind").get<std::string>(), point.value("position", "")};
   const Json& able = json.at("capabilities");
   entry.capabilities = {able.at("snapshot").get<bool>(), able.at("writers_wait").get<bool>(),
-                        able.at("write_mark").get<bool>()};
+                        able.at("write_mark").get<bool>(), able.value("hold_writes", false),
+                        able.value("readers", 1U)};
   for (const auto& [name, value] : json.at("settings").items()) {
     entry.settings.push_back({name, value.get<std::string>()});
   }
   entry.warnings = json.at("warnings").get<std::vector<std::string>>();
-  for (const Json& object : json.at("objects")) {
-    database::Object& made = entry.objects.emplace_back();
-    made.kind = object.at("kind").get<std::string>();
-    made.name = object.at("name").get<std::string>();
-    if (object.contains("rows")) made.rows = object.at("rows").get<std::uint64_t>();
-  }
+  entry.left_out = json.value("left_out", std::vector<std::string>());
+  for (const Json& object : json.at("objects")) entry.objects.push_back(object_of(object));
   for (const Json& file : json.at("files")) entry.files.push_back(file_of(file));
   check_paths(entry);
   return entry;

@@ -52,12 +52,16 @@ struct DatabaseEntry {
   std::string folder = {};  // in the backup
   base::Time opened = {};
   std::chrono::microseconds open_time = {};
+  database::RestorePoint point = {};
   database::Capabilities capabilities = {};
   std::vector<database::Setting> settings = {};
   std::vector<std::string> warnings = {};
+  std::vector<std::string> left_out = {};
   std::vector<database::Object> objects = {};  // without parts
   std::vector<StoredFile> files = {};
 
+  // A file's path below the folder: what the database called the part.
+  std::string part_of(const StoredFile& file) const { return file.path.substr(folder.size() + 1); }
   std::uint64_t bytes() const;   // of all files
   std::uint64_t rows() const;    // of all tables that were counted
   std::uint64_t tables() const;  // that were counted

@@ -12,6 +12,7 @@ namespace stillpoint::backup {
 struct Opening {
   base::Time time = {};
   std::chrono::microseconds took = {};
+  database::Window window() const { return {time, time + took}; }
 };
 
 class Openings {

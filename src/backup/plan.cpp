@@ -43,7 +43,8 @@ void describe_steps(Plan& plan) {
 
 }  // namespace
 
-Result<Plan> make_plan(const System& system, std::stop_token stop) {
+Result<Plan> make_plan(const System& system, const database::ReadOptions& options,
+                       std::stop_token stop) {
   Plan plan;
   plan.system = system;
   if (system.databases.empty()) {
@@ -56,10 +57,13 @@ Result<Plan> make_plan(const System& system, std::stop_token stop) {
       return fail(Error{Errc::invalid, "two databases have the name " + spec.name,
                         "give them names in stillpoint.yaml"});
     }
-    const database::Kind* kind = TRY_DURING(doing, database::kind_of(spec.url));
-    PlannedDatabase planned {
-      spec, base::percent_encode(spec.name), TRY_DURING(doing, kind->open(spec.url))
-    };
+    const database::Kind* kind = TRY_DURING(doing, database::kind_of(spec.address.url));
+    database::ReadOptions reading = options;
+    if (reading.choice.everything()) reading.choice = spec.choice;
+    PlannedDatabase planned;
+    planned.spec = spec;
+    planned.folder = base::percent_encode(spec.name);
+    planned.database = TRY_DURING(doing, kind->open(spec.address, reading));
     TRY_DURING(doing, planned.database->prepare(stop));
     if (!planned.database->capabilities().snapshot) {
       return fail(Errc::unsupported, "{}: it cannot open a consistent snapshot", doing);

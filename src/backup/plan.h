@@ -28,7 +28,9 @@ struct Plan {
   std::vector<PlannedDatabase> databases;
 };
 
-// Connects to every database and decides (DESIGN: the decision tree; docs/user/guide.md).
-Result<Plan> make_plan(const System& system, std::stop_token stop);
+// Connects to every database and decides (docs/user/guide.md: the branches). What of `options` the
+// system itself says, it says.
+Result<Plan> make_plan(const System& system, const database::ReadOptions& options,
+                       std::stop_token stop);
 
 }  // namespace stillpoint::backup

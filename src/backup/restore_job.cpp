@@ -5,6 +5,7 @@
 
 #include "base/text.h"
 #include "database/database.h"
+#include "pipeline/worker_pool.h"
 #include "repository/backup_reader.h"
 
 namespace stillpoint::backup {
@@ -24,27 +25,81 @@ Result<void> check_named(const std::string& name, const std::vector<std::string>
       near.empty() ? "it holds: " + base::join(known, ", ") : "did you mean '" + near + "'?"});
 }
 
+database::Content content_of(const Listed& backup, const DatabaseEntry& entry) {
+  database::Content content;
+  content.backup = backup.record.id.hex();
+  content.bytes = entry.bytes();
+  content.settings = entry.settings;
+  content.objects = entry.objects;
+  for (const StoredFile& file : entry.files) content.paths.push_back(entry.part_of(file));
+  return content;
+}
+
 // Stages one database and holds it against the backup; nothing that exists is touched.
-Result<void> stage(const repository::Repository& repository, const Listed& backup,
-                   PlannedRestore& planned, job::Job::Context& job) {
-  const DatabaseEntry& entry = planned.entry;
-  TRY(planned.target->prepare(entry.bytes()));
-  for (const StoredFile& file : entry.files) {
-    job.phase("restore " + file.path);
-    const repository::Node node = TRY(find_stored_file(repository, backup, file));
-    // A target knows parts by their path below the database's folder.
-    const std::string part = file.path.substr(entry.folder.size() + 1);
-    const auto sink = TRY(planned.target->stage(part, file.bytes));
+class Staging {
+ public:
+  Staging(const repository::Repository& repository, const Listed& backup, PlannedRestore& planned,
+          job::Job::Context& job)
+      : repository_(repository), backup_(backup), planned_(planned), job_(job) {}
+
+  Result<void> run() {
+    database::Target& target = *planned_.target;
+    job_.phase("prepare " + planned_.url);
+    TRY(target.prepare(content_of(backup_, planned_.entry), job_.stop()));
+    TRY(stage_schema());
+    TRY(stage_data());
+    job_.phase("complete " + planned_.entry.name);
+    TRY(target.complete(job_.stop()));
+    job_.phase("verify " + planned_.entry.name);
+    return target.verify(job_.stop());
+  }
+
+ private:
+  bool is_schema(const StoredFile& file) const {
+    return planned_.entry.part_of(file).starts_with("schema/");
+  }
+
+  Result<void> stage_schema() {
+    for (const StoredFile& file : planned_.entry.files) {
+      if (is_schema(file)) TRY(stage_file(file, job_.stop()));
+    }
+    return {};
+  }
+
+  Result<void> stage_data() {
+    pipeline::FirstError failure;
+    const auto following = failure.follow(job_.stop());
+    pipeline::WorkerPool pool(std::max(planned_.target->writers(), 1U), 1, failure);
+    for (const StoredFile& file : planned_.entry.files) {
+      if (is_schema(file)) continue;
+      TRY(pool.submit([&] { return stage_file(file, failure.token()); }));
+    }
+    return pool.finish();
+  }
+
+  Result<void> stage_file(const StoredFile& file, const std::stop_token& stop) {
+    const std::string part = planned_.entry.part_of(file);
+    if (!planned_.target->wants(part)) {
+      job_.progress().bytes_done += file.bytes;
+      return {};
+    }
+    job_.phase("restore " + file.path);
+    const repository::Node node = TRY(find_stored_file(repository_, backup_, file));
+    const auto sink = TRY_DURING(file.path, planned_.target->stage(part, file.bytes, stop));
     const repository::FileSink write = [&](std::uint64_t offset, ByteView bytes) -> Result<void> {
-      job.progress().bytes_done += bytes.size();
+      job_.progress().bytes_done += bytes.size();
       return sink->write(offset, bytes);
     };
-    TRY_DURING(file.path, repository::read_file(repository, node, write, job.stop()));
-    TRY(sink->finish());
+    TRY_DURING(file.path, repository::read_file(repository_, node, write, stop));
+    TRY_DURING(file.path, sink->finish());
+    return {};
   }
-  job.phase("verify " + entry.name);
-  return planned.target->verify(entry.objects, job.stop());
-}
+
+  const repository::Repository& repository_;
+  const Listed& backup_;
+  PlannedRestore& planned_;
+  job::Job::Context& job_;
+};
 
 Result<void> stage_all(const repository::Repository& repository, RestorePlan& plan,
                        job::Job::Context& job) {
@@ -53,7 +108,7 @@ Result<void> stage_all(const repository::Repository& repository, RestorePlan& pl
   }
   for (PlannedRestore& planned : plan.databases) {
     TRY_DURING("restore " + planned.entry.name, job.task(planned.entry.name, [&] {
-      return stage(repository, plan.backup, planned, job);
+      return Staging(repository, plan.backup, planned, job).run();
     }));
   }
   return {};
@@ -61,6 +116,7 @@ Result<void> stage_all(const repository::Repository& repository, RestorePlan& pl
 
 // The fence would refuse them at the end: whoever waits for a large database wants to know now.
 Result<void> refuse_users(const RestorePlan& plan) {
+  if (!plan.replaces || plan.force) return {};
   for (const PlannedRestore& planned : plan.databases) {
     const database::Existing existing = TRY(planned.target->inspect());
     if (existing.used_by.empty()) continue;
@@ -104,39 +160,65 @@ Result<std::vector<RestoredDatabase>> switch_all(RestorePlan& plan, job::Job::Co
   return done;
 }
 
+// Where one database goes, and what stands there.
+Result<PlannedRestore> plan_one(const DatabaseEntry& entry, const RestoreRequest& request) {
+  const auto elsewhere = request.to.find(entry.name);
+  const bool moved = elsewhere != request.to.end();
+  const std::string& url = moved ? elsewhere->second : entry.url;
+  const std::string restoring = "restore " + entry.name;
+  const database::Kind* from = TRY_DURING(restoring, database::kind_named(entry.kind));
+  const bool is_url = moved && url.find("://") != std::string::npos;
+  const database::Kind* kind = is_url ? TRY_DURING(restoring, database::kind_of(url)) : from;
+  PlannedRestore planned;
+  planned.entry = entry;
+  planned.url = kind->shown(url);
+  const std::string doing = restoring + " to " + base::printable(planned.url);
+  if (kind != from) {
+    return fail(Errc::unsupported, "{}: a backup of {} goes into {} only", doing, entry.kind,
+                entry.kind);
+  }
+  database::Address address{url, {}, {}};
+  if (database::kind_of(url)) address = TRY_DURING(doing, address_of(url, request.known));
+  planned.target = TRY_DURING(doing, kind->open_target(address, request.options));
+  planned.existing = TRY_DURING(doing, planned.target->inspect());
+  return planned;
+}
+
 }  // namespace
 
-Result<RestorePlan> plan_restore(const repository::Repository& repository, const Listed& backup,
-                                 const RestoreRequest& request, std::stop_token stop) {
-  RestorePlan plan {
-    backup, TRY(load_manifest(repository, backup, std::move(stop)))
-    , {}
-  };
+Result<database::Address> address_of(const std::string& url,
+                                     const std::vector<DatabaseSpec>& known) {
+  const database::Kind* kind = TRY(database::kind_of(url));
+  const std::string shown = kind->shown(url);
+  for (const DatabaseSpec& spec : known) {
+    const auto other = database::kind_of(spec.address.url);
+    if (!other || *other != kind || kind->shown(spec.address.url) != shown) continue;
+    database::Address address = spec.address;
+    if (url != shown) address.url = url;  // the password that was given is meant
+    return address;
+  }
+  return database::Address{url, {}, {}};
+}
+
+Result<RestorePlan> plan_restore(const Listed& backup, Manifest manifest,
+                                 const RestoreRequest& request) {
+  RestorePlan plan;
+  plan.backup = backup;
+  plan.manifest = std::move(manifest);
+  plan.replaces = request.options.tables.empty() && !request.options.in_place;
+  plan.force = request.options.force;
   const std::vector<std::string> known = names_of(plan.manifest);
   for (const std::string& name : request.databases) TRY(check_named(name, known));
   for (const auto& [name, url] : request.to) TRY(check_named(name, known));
   for (const DatabaseEntry& entry : plan.manifest.databases) {
-    const bool wanted = request.databases.empty() ||
-                        std::find(request.databases.begin(), request.databases.end(), entry.name) !=
-                            request.databases.end();
-    if (!wanted) continue;
-    const auto elsewhere = request.to.find(entry.name);
-    PlannedRestore planned;
-    planned.entry = entry;
-    planned.url = elsewhere != request.to.end() ? elsewhere->second : entry.url;
-    const std::string doing = "restore " + entry.name + " to " + base::printable(planned.url);
-    const database::Kind* from = TRY_DURING(doing, database::kind_named(entry.kind));
-    const database::Kind* kind =
-        elsewhere != request.to.end() && planned.url.find("://") != std::string::npos
-        ? TRY_DURING(doing, database::kind_of(planned.url))
-            : from;
-            if (kind != from) {
-              return fail(Errc::unsupported, "{}: a backup of {} goes into {} only", doing,
-                          entry.kind, entry.kind);
-            }
-            planned.target = TRY_DURING(doing, kind->open_target(planned.url));
-            planned.existing = TRY_DURING(doing, planned.target->inspect());
-            plan.databases.push_back(std::move(planned));
+    const auto& chosen = request.databases;
+    const bool wanted =
+        chosen.empty() || std::find(chosen.begin(), chosen.end(), entry.name) != chosen.end();
+    if (wanted) plan.databases.push_back(TRY(plan_one(entry, request)));
+  }
+  if (!request.options.tables.empty() && plan.databases.size() > 1) {
+    return fail(Error{Errc::invalid, "restore single tables: the backup holds several databases",
+                      "say of which: --database NAME"});
   }
   return plan;
 }
@@ -149,13 +231,16 @@ Result<std::vector<RestoredDatabase>> restore(const repository::Repository& repo
 }
 
 Result<std::vector<RestoredDatabase>> drill(const repository::Repository& repository,
-                                            const Listed& backup, const std::string& scratch,
-                                            job::Job::Context& job) {
-  RestoreRequest request;
-  for (const DatabaseEntry& entry : TRY(load_manifest(repository, backup, job.stop())).databases) {
-    request.to[entry.name] = scratch + "/" + entry.folder + ".db";
+                                            const Listed& backup, const RestoreRequest& request,
+                                            const std::string& scratch, job::Job::Context& job) {
+  Manifest manifest = TRY(load_manifest(repository, backup, job.stop()));
+  RestoreRequest there = request;
+  there.options.read_back = true;
+  for (const DatabaseEntry& entry : manifest.databases) {
+    const database::Kind* kind = TRY(database::kind_named(entry.kind));
+    there.to.try_emplace(entry.name, kind->scratch(entry.url, scratch + "/" + entry.folder));
   }
-  RestorePlan plan = TRY(plan_restore(repository, backup, request, job.stop()));
+  RestorePlan plan = TRY(plan_restore(backup, std::move(manifest), there));
   TRY(stage_all(repository, plan, job));
   std::vector<RestoredDatabase> done;
   for (PlannedRestore& planned : plan.databases) {

@@ -18,11 +18,13 @@ namespace stillpoint::backup {
 struct RestoreRequest {
   std::vector<std::string> databases = {};     // empty: all of the backup
   std::map<std::string, std::string> to = {};  // database name → URL; else where it came from
+  std::vector<DatabaseSpec> known = {};        // how to be let in where these are
+  database::RestoreOptions options = {};
 };
 
 struct PlannedRestore {
   DatabaseEntry entry = {};
-  std::string url = {};
+  std::string url = {};  // without secrets
   database::Existing existing = {};
   std::unique_ptr<database::Target> target;
 };
@@ -31,11 +33,14 @@ struct RestorePlan {
   Listed backup = {};
   Manifest manifest = {};
   std::vector<PlannedRestore> databases;
+  bool replaces = true;  // what exists; else it is added to
+  bool force = false;
 };
 
-// Decides what goes where and looks at what stands there. Touches nothing.
-Result<RestorePlan> plan_restore(const repository::Repository& repository, const Listed& backup,
-                                 const RestoreRequest& request, std::stop_token stop);
+// Decides what of the backup, whose manifest this is, goes where, and looks at what stands there.
+// Touches nothing.
+Result<RestorePlan> plan_restore(const Listed& backup, Manifest manifest,
+                                 const RestoreRequest& request);
 
 struct RestoredDatabase {
   std::string name = {};
@@ -50,9 +55,14 @@ struct RestoredDatabase {
 Result<std::vector<RestoredDatabase>> restore(const repository::Repository& repository,
                                               RestorePlan& plan, job::Job::Context& job);
 
-// The drill: the same up to the switch, in `scratch`, and everything is removed again.
+// The drill: the same up to the switch, beside the original or in `scratch`, and everything is
+// removed again. Every staged row is read back.
 Result<std::vector<RestoredDatabase>> drill(const repository::Repository& repository,
-                                            const Listed& backup, const std::string& scratch,
-                                            job::Job::Context& job);
+                                            const Listed& backup, const RestoreRequest& request,
+                                            const std::string& scratch, job::Job::Context& job);
+
+// The address of a database at that URL: with what is known of how to be let in there.
+Result<database::Address> address_of(const std::string& url,
+                                     const std::vector<DatabaseSpec>& known);
 
 }  // namespace stillpoint::backup

@@ -19,6 +19,8 @@ bool may_be_in_name(char c) {
 
 // What follows the last slash, without its ending, and with '_' for what a name may not have.
 std::string stem_of(std::string_view url) {
+  if (url.find("://") != std::string_view::npos) url = url.substr(0, url.find_first_of("?#"));
+  while (url.size() > 1 && url.ends_with('/')) url.remove_suffix(1);
   const std::size_t slash = url.find_last_of("/:");
   std::string stem(url.substr(slash == std::string_view::npos ? 0 : slash + 1));
   if (const std::size_t dot = stem.rfind('.'); dot != std::string::npos && dot > 0) {
@@ -70,7 +72,7 @@ Result<void> check_label(std::string_view label) {
 Result<System> system_of_url(const std::string& url) {
   const std::string name = stem_of(url);
   TRY(check_system_name(name));
-  return System{name, Consistency::separate, {{name, url}}};
+  return System{name, Consistency::separate, {{name, {url}, {}}}};
 }
 
 }  // namespace stillpoint::backup

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "database/database.h"
 
 namespace stillpoint::backup {
 
@@ -16,7 +17,8 @@ enum class Consistency { separate, together };
 
 struct DatabaseSpec {
   std::string name = {};
-  std::string url = {};
+  database::Address address = {};
+  database::Choice choice = {};  // of its tables
 };
 
 struct System {

@@ -26,8 +26,9 @@ Examples:
 
 The password is taken from --password-file, --password-command, the environment
 (STILLPOINT_PASSWORD, _FILE, _COMMAND, or restic's RESTIC_PASSWORD…) or stillpoint.yaml,
-else it is asked for. Exit codes: 0 done, 1 failed, 2 wrong usage, 10 no repository,
-11 locked, 12 wrong password, 20 refused as unproven, 130 interrupted.)";
+else it is asked for. Exit codes: 0 done, 1 failed, 2 wrong usage, 3 done but for what was
+named, 10 no repository, 11 locked, 12 wrong password, 20 refused as unproven,
+130 interrupted.)";
 
 class Parser {
  public:
@@ -94,6 +95,11 @@ class Parser {
           ->check(CLI::Range(4, 128));
       command->add_flag("--allow-unproven", options->allow_unproven,
                         "keep the backup even where consistency could not be proven");
+      command
+          ->add_option("--limit-rate", options->bytes_per_second,
+                       "read at most so much a second, for example 20MiB")
+          ->transform(CLI::AsSizeValue(false));
+      add_reading_options(command, options->reading);
       command->footer(
           "\nExamples:\n  stillpoint backup /srv/bank.db --label before-upgrade\n"
           "  stillpoint backup shop        # a system of stillpoint.yaml");
@@ -101,6 +107,24 @@ class Parser {
     auto [command, options] =
         add<PlanCommand>("plan", "Show what a backup would do, and why; touch nothing");
     command->add_option("WHAT", options->what, "systems or URLs, as for backup");
+    add_reading_options(command, options->reading);
+  }
+
+  static void add_reading_options(CLI::App* command, ReadingOptions& options) {
+    command->add_option("-t,--table", options.tables,
+                        "only these tables: schema.table, or a pattern (repeatable)");
+    command->add_option("--exclude-table", options.exclude_tables,
+                        "all tables but these (repeatable)");
+    command->add_option("-j,--jobs", options.jobs, "how much to read at once")
+        ->check(CLI::Range(1, 64));
+    command
+        ->add_option("--lock-wait", options.lock_wait_seconds,
+                     "seconds to wait for tables that somebody alters (default: 10)")
+        ->check(CLI::Range(0.1, 86400.0));
+    command
+        ->add_option("--snapshot-max", options.snapshot_max_hours,
+                     "hours after which an open snapshot is given up (default: 24)")
+        ->check(CLI::Range(0.0, 8760.0));
   }
 
   void add_reading_commands() {
@@ -132,6 +156,8 @@ class Parser {
         "verify", "Restore a backup to a scratch place, check it, and remove it (a drill)");
     command->add_option("BACKUP", options->backup, std::string(backup_help) + ". Default: latest");
     command->add_option("--scratch", options->scratch, "a folder with room for the databases");
+    command->add_option("-j,--jobs", options->jobs, "how much to restore at once")
+        ->check(CLI::Range(1, 64));
   }
 
   void add_restore_command() {
@@ -142,10 +168,32 @@ class Parser {
     command->add_option("--to", options->to, "[DATABASE=]URL: somewhere else (repeatable)");
     command->add_flag("-y,--yes", options->yes, "do not ask before replacing what exists");
     command->add_flag("--dry-run", options->dry_run, "show what would be replaced, and stop");
+    command->add_option("-t,--table", options->tables,
+                        "TABLE[=NEW]: add this table to the database that exists (repeatable)");
+    command->add_option("-j,--jobs", options->jobs, "how much to restore at once")
+        ->check(CLI::Range(1, 64));
+    command->add_flag("--force", options->force,
+                      "cut the connections of those who use the old one");
+    command->add_flag("--resume", options->resume,
+                      "go on with what a killed restore of this backup has staged");
+    command->add_flag("--in-place", options->in_place,
+                      "fill the existing, empty database instead of replacing it");
+    command->add_flag("--no-owner", options->no_owner,
+                      "all belongs to who restores; no privileges are restored");
     command->footer(
         "\nWhat is replaced is kept beside it as NAME_before_TIME.\n\nExamples:\n"
         "  stillpoint restore latest                       # to where it came from\n"
-        "  stillpoint restore latest:bank --to /tmp/bank.db");
+        "  stillpoint restore latest:bank --to /tmp/bank.db\n"
+        "  stillpoint restore latest --table public.orders=public.orders_old");
+    add_cleanup_command();
+  }
+
+  void add_cleanup_command() {
+    auto [command, options] = add<CleanupCommand>(
+        "cleanup", "Show what restores have left beside databases; with --yes, remove it");
+    command->add_option("WHAT", options->what, "systems or URLs, as for backup");
+    command->add_flag("--old", options->old, "also what restores have replaced (NAME_before_TIME)");
+    command->add_flag("-y,--yes", options->yes, "remove it");
   }
 
   void add_storage_command() {

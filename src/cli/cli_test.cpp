@@ -60,7 +60,7 @@ systems:
   EXPECT_EQ(config.pack_mib, 16);
   ASSERT_EQ(config.systems.size(), 1U);
   EXPECT_EQ(config.systems[0].consistency, backup::Consistency::together);
-  EXPECT_EQ(config.systems[0].databases.at(1).url, "sqlite:///b.db");
+  EXPECT_EQ(config.systems[0].databases.at(1).address.url, "sqlite:///b.db");
   EXPECT_TRUE(parse_config("", "f.yaml"));
 }
 

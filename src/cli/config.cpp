@@ -90,6 +90,14 @@ class ConfigParser {
     };
   }
 
+  Reader list_into(std::vector<std::string>& place) {
+    return [this, &place](const YAML::Node& node) -> Result<void> {
+      if (!node.IsSequence()) return wrong(node.Mark(), "a list is expected here: [a, b]");
+      for (const auto& entry : node) TRY(text_into(place.emplace_back())(entry));
+      return {};
+    };
+  }
+
   Result<void> read_repository(const YAML::Node& node) {
     return read_map(node, "repository",
                     {{"url", text_into(config_.repository)},
@@ -164,10 +172,23 @@ class ConfigParser {
                       if (const auto good = backup::check_system_name(name); !good) {
                         return wrong(key.Mark(), good.error().message, "rename it");
                       }
-                      TRY(text_into(spec.url)(value));
+                      TRY(read_database(value, spec));
                       system.databases.push_back(std::move(spec));
                       return {};
                     });
+  }
+
+  // A URL, or a map that says more.
+  Result<void> read_database(const YAML::Node& node, backup::DatabaseSpec& spec) {
+    if (!node.IsMap()) return text_into(spec.address.url)(node);
+    TRY(read_map(node, "database " + spec.name,
+                 {{"url", text_into(spec.address.url)},
+                  {"password_file", text_into(spec.address.password_file)},
+                  {"password_command", text_into(spec.address.password_command)},
+                  {"tables", list_into(spec.choice.tables)},
+                  {"exclude_tables", list_into(spec.choice.exclude)}}));
+    if (!spec.address.url.empty()) return {};
+    return wrong(node.Mark(), "database " + spec.name + " has no url", "add one: url: ...");
   }
 
   std::string path_;

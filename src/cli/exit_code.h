@@ -10,6 +10,7 @@ namespace stillpoint::cli {
 inline constexpr int exit_done = 0;
 inline constexpr int exit_failed = 1;
 inline constexpr int exit_usage = 2;
+inline constexpr int exit_left_out = 3;  // done, but for something that was named
 inline constexpr int exit_no_repository = 10;
 inline constexpr int exit_locked = 11;
 inline constexpr int exit_wrong_password = 12;

@@ -2,6 +2,7 @@
 // What the user asked for, as plain data. arguments.cpp fills it in; commands/ act on it.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <variant>
 #include <vector>
@@ -20,6 +21,15 @@ struct GlobalOptions {
   bool verbose = false;
 };
 
+// How databases are read.
+struct ReadingOptions {
+  std::vector<std::string> tables = {};
+  std::vector<std::string> exclude_tables = {};
+  unsigned jobs = 0;
+  double lock_wait_seconds = 10;
+  double snapshot_max_hours = 24;
+};
+
 struct InitCommand {};
 
 struct BackupCommand {
@@ -28,10 +38,13 @@ struct BackupCommand {
   std::string compression = {};  // off, auto, max
   int pack_mib = 0;              // 0: as configured
   bool allow_unproven = false;
+  ReadingOptions reading = {};
+  std::uint64_t bytes_per_second = 0;
 };
 
 struct PlanCommand {
   std::vector<std::string> what = {};
+  ReadingOptions reading = {};
 };
 
 struct ListCommand {
@@ -60,22 +73,35 @@ struct CheckCommand {
 struct VerifyCommand {
   std::string backup = "latest";
   std::string scratch = {};
+  unsigned jobs = 0;
 };
 
 struct RestoreCommand {
   std::string backup = {};
   std::vector<std::string> databases = {};
-  std::vector<std::string> to = {};  // "URL" or "DATABASE=URL"
+  std::vector<std::string> to = {};      // "URL" or "DATABASE=URL"
+  std::vector<std::string> tables = {};  // "ns.t" or "ns.t=ns.t2"
+  unsigned jobs = 0;
   bool yes = false;
   bool dry_run = false;
+  bool force = false;
+  bool resume = false;
+  bool in_place = false;
+  bool no_owner = false;
+};
+
+struct CleanupCommand {
+  std::vector<std::string> what = {};  // systems or URLs; empty: every system
+  bool old = false;                    // also what restores have replaced
+  bool yes = false;
 };
 
 struct StorageCheckCommand {
   std::string url = {};
 };
 
-using Command =
-    std::variant<InitCommand, BackupCommand, PlanCommand, ListCommand, ShowCommand, LsCommand,
-                 DumpCommand, CheckCommand, VerifyCommand, RestoreCommand, StorageCheckCommand>;
+using Command = std::variant<InitCommand, BackupCommand, PlanCommand, ListCommand, ShowCommand,
+                             LsCommand, DumpCommand, CheckCommand, VerifyCommand, RestoreCommand,
+                             CleanupCommand, StorageCheckCommand>;
 
 }  // namespace stillpoint::cli

@@ -99,6 +99,26 @@ Result<std::vector<backup::System>> find_systems(const Session& session,
   return systems;
 }
 
+std::vector<backup::DatabaseSpec> known_databases(const Session& session) {
+  std::vector<backup::DatabaseSpec> all;
+  for (const backup::System& system : session.config.systems) {
+    for (const backup::DatabaseSpec& spec : system.databases) all.push_back(spec);
+  }
+  return all;
+}
+
+database::ReadOptions read_options(const ReadingOptions& options) {
+  const auto duration = [](double seconds) {
+    return std::chrono::duration_cast<base::Duration>(std::chrono::duration<double>(seconds));
+  };
+  database::ReadOptions reading;
+  reading.readers = options.jobs;
+  reading.choice = {options.tables, options.exclude_tables};
+  reading.lock_wait = duration(options.lock_wait_seconds);
+  reading.snapshot_max = duration(options.snapshot_max_hours * 3600);
+  return reading;
+}
+
 Result<void> run_job(const Session& session, const std::string& kind, const job::Job::Work& work) {
   const bool talk = !session.options.quiet;
   ProgressDisplay display(talk && !session.options.json, talk && session.options.json);

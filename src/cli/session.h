@@ -40,6 +40,12 @@ Result<Reading> open_for_reading(const Session& session, bool with_index);
 Result<std::vector<backup::System>> find_systems(const Session& session,
                                                  const std::vector<std::string>& what);
 
+// Every database of the configuration.
+std::vector<backup::DatabaseSpec> known_databases(const Session& session);
+
+// How to read databases, from the command line.
+database::ReadOptions read_options(const ReadingOptions& options);
+
 // Runs work as a job, shows its progress, and hands stop requests on.
 Result<void> run_job(const Session& session, const std::string& kind, const job::Job::Work& work);
 

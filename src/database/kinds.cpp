@@ -4,6 +4,8 @@
 #include <filesystem>
 
 #include "base/text.h"
+#include "database/sqlite/leftovers.h"
+#include "database/sqlite/location.h"
 #include "database/sqlite/sqlite_database.h"
 #include "database/sqlite/sqlite_target.h"
 #include "database/target.h"
@@ -13,7 +15,14 @@ namespace {
 
 const std::vector<Kind>& kinds() {
   static const std::vector<Kind> table = {
-      {"sqlite", {"sqlite"}, sqlite::open_database, sqlite::open_target},
+      {"sqlite",
+       {"sqlite"},
+       sqlite::open_database,
+       sqlite::open_target,
+       sqlite::shown_url,
+       sqlite::scratch_url,
+       sqlite::leftovers,
+       sqlite::remove_leftover},
   };
   return table;
 }
@@ -47,6 +56,17 @@ bool is_database_file(std::string_view path) {
 }
 
 }  // namespace
+
+void Object::add(const Receipt& receipt) {
+  if (receipt.rows) rows = rows.value_or(0) + *receipt.rows;
+  if (receipt.checksum) checksum = checksum.value_or(0) + *receipt.checksum;
+}
+
+Result<std::unique_ptr<Hold>> Database::hold_writes(const std::vector<std::string>&, base::Deadline,
+                                                    base::Duration) {
+  return fail(Error{Errc::unsupported, "hold writes to " + url() + ": this kind cannot",
+                    "use a pause instead of the commit gate"});
+}
 
 Result<const Kind*> kind_of(std::string_view url) {
   const std::string_view scheme = scheme_of(url);

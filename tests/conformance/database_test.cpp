@@ -98,7 +98,7 @@ class Conformance : public ::testing::TestWithParam<Case> {
     fixture_->create();
   }
   std::unique_ptr<Database> prepared() const {
-    auto database = kind_of(fixture_->url()).value()->open(fixture_->url()).value();
+    auto database = kind_of(fixture_->url()).value()->open({fixture_->url()}, {}).value();
     const auto done = database->prepare({});
     EXPECT_TRUE(done) << done.error().message;
     return database;
@@ -111,7 +111,7 @@ class Conformance : public ::testing::TestWithParam<Case> {
   }
   Copy backup() const { return copy_of(*opened()); }
   std::unique_ptr<Target> target(const std::string& url) const {
-    return kind_of(url).value()->open_target(url).value();
+    return kind_of(url).value()->open_target({url}, {}).value();
   }
   std::unique_ptr<Fixture> fixture_;
 };
@@ -197,7 +197,7 @@ INSTANTIATE_TEST_SUITE_P(Kinds, DatabasePromises, ::testing::ValuesIn(cases),
 // The steps of a restore before the switch.
 Result<void> do_steps(Target& target, const Copy& copy, int steps) {
   if (steps > 0) TRY(stage_all(target, copy));
-  if (steps > 1) TRY(target.verify(copy.objects, {}));
+  if (steps > 1) TRY(target.verify({}));
   if (steps > 2) TRY(target.fence());
   return {};
 }
@@ -279,7 +279,7 @@ TEST_P(TargetPromises, VerifyingHoldsTheDataAgainstTheBackup) {
   }
   const auto place = target(fixture_->other_url());
   ASSERT_TRUE(stage_all(*place, copy));
-  EXPECT_EQ(place->verify(copy.objects, {}).error().code, Errc::corrupt);
+  EXPECT_EQ(place->verify({}).error().code, Errc::corrupt);
 }
 
 INSTANTIATE_TEST_SUITE_P(Kinds, TargetPromises, ::testing::ValuesIn(cases),

@@ -32,6 +32,7 @@ Json json_of(const BackupOutcome& outcome, std::chrono::steady_clock::duration t
           {"verdict", backup::name_of(outcome.manifest.verdict)},
           {"consistency", backup::name_of(outcome.manifest.consistency)},
           {"databases", databases},
+          {"left_out", backup::left_out(outcome.manifest)},
           {"bytes_read", outcome.bytes_read},
           {"bytes_new", outcome.bytes_new},
           {"bytes_stored", outcome.bytes_stored},
@@ -54,6 +55,7 @@ std::string text_of(const BackupOutcome& outcome, std::chrono::steady_clock::dur
                         rows == 1 ? "" : "s", tables, tables == 1 ? "" : "s",
                         base::display_duration(entry.open_time));
   }
+  for (const std::string& what : backup::left_out(m)) text += "  LEFT OUT: " + what + "\n";
   const double seconds = std::max(std::chrono::duration<double>(took).count(), 1e-3);
   const auto rate = static_cast<double>(outcome.bytes_read) / seconds;
   text += fmt::format(
@@ -67,6 +69,8 @@ Result<backup::BackupOptions> options_of(const BackupCommand& command, const Con
   backup::BackupOptions options;
   options.label = command.label;
   options.allow_unproven = command.allow_unproven;
+  options.read = read_options(command.reading);
+  options.bytes_per_second = command.bytes_per_second;
   const std::string compression =
       !command.compression.empty() ? command.compression : config.compression;
   if (!compression.empty()) {
@@ -84,6 +88,7 @@ Result<int> run(const BackupCommand& command, const Session& session) {
   const backup::BackupOptions options = TRY(options_of(command, session.config));
   const auto repository = TRY(open_repository(session));
   std::optional<Error> first_failure;
+  bool complete = true;
   // One system's failure does not keep the others from being backed up.
   for (const backup::System& system : systems) {
     const auto begin = std::chrono::steady_clock::now();
@@ -102,13 +107,15 @@ Result<int> run(const BackupCommand& command, const Session& session) {
       continue;
     }
     const auto took = std::chrono::steady_clock::now() - begin;
+    complete = complete && backup::left_out(outcome->manifest).empty();
     if (session.options.json) {
       print_json(json_of(*outcome, took));
     } else if (!session.options.quiet) {
       print(text_of(*outcome, took));
     }
   }
-  return first_failure ? exit_code_of(first_failure->code) : exit_done;
+  if (first_failure) return exit_code_of(first_failure->code);
+  return complete ? exit_done : exit_left_out;
 }
 
 }  // namespace stillpoint::cli

@@ -18,6 +18,7 @@ Result<int> run(const DumpCommand& command, const Session& session);
 Result<int> run(const CheckCommand& command, const Session& session);
 Result<int> run(const VerifyCommand& command, const Session& session);
 Result<int> run(const RestoreCommand& command, const Session& session);
+Result<int> run(const CleanupCommand& command, const Session& session);
 Result<int> run(const StorageCheckCommand& command, const Session& session);
 
 }  // namespace stillpoint::cli

@@ -20,7 +20,9 @@ Json json_of(const backup::Plan& plan) {
                          {"capabilities",
                           {{"snapshot", able.snapshot},
                            {"writers_wait", able.writers_wait},
-                           {"write_mark", able.write_mark}}}});
+                           {"write_mark", able.write_mark},
+                           {"hold_writes", able.hold_writes},
+                           {"readers", able.readers}}}});
   }
   return {{"type", "plan"},
           {"system", plan.system.name},
@@ -45,7 +47,8 @@ std::string text_of(const backup::Plan& plan) {
 Result<int> run(const PlanCommand& command, const Session& session) {
   for (const backup::System& system : TRY(find_systems(session, command.what))) {
     const backup::Plan plan =
-        TRY_DURING("plan a backup of " + system.name, backup::make_plan(system, session.stop));
+        TRY_DURING("plan a backup of " + system.name,
+                   backup::make_plan(system, read_options(command.reading), session.stop));
     if (session.options.json) {
       print_json(json_of(plan));
     } else {

@@ -13,15 +13,42 @@
 namespace stillpoint::cli {
 namespace {
 
+// "ns.t" or "ns.t=ns.t2"; an equals sign in a quoted name does not count.
+Result<database::TableChoice> table_choice_of(const std::string& text) {
+  bool quoted = false;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (text[i] == '"') quoted = !quoted;
+    if (text[i] != '=' || quoted) continue;
+    if (i == 0 || i + 1 == text.size()) break;
+    return database::TableChoice{text.substr(0, i), text.substr(i + 1)};
+  }
+  if (!text.empty() && text.front() != '=' && text.back() != '=') {
+    return database::TableChoice{text, {}};
+  }
+  return fail(Error{Errc::invalid, "--table " + text + ": no table is named",
+                    "write --table schema.table, or --table schema.table=schema.new_name"});
+}
+
 // "URL" for a backup of one database, "DATABASE=URL" else.
 Result<backup::RestoreRequest> request_of(const RestoreCommand& command,
-                                          const backup::Manifest& manifest) {
-  backup::RestoreRequest request{command.databases, {}};
+                                          const backup::Manifest& manifest,
+                                          const Session& session) {
+  backup::RestoreRequest request;
+  request.databases = command.databases;
+  request.known = known_databases(session);
+  request.options.writers = command.jobs;
+  request.options.force = command.force;
+  request.options.resume = command.resume;
+  request.options.in_place = command.in_place;
+  request.options.no_owner = command.no_owner;
+  for (const std::string& table : command.tables) {
+    request.options.tables.push_back(TRY(table_choice_of(table)));
+  }
   for (const std::string& to : command.to) {
     const std::size_t equals = to.find('=');
     const std::string front = to.substr(0, equals);
     const bool named = equals != std::string::npos && front.find('/') == std::string::npos &&
-                       front.find(':') == std::string::npos;
+                       front.find(':') == std::string::npos;  // else it is of a URL
     if (named) {
       request.to[front] = to.substr(equals + 1);
       continue;
@@ -42,10 +69,10 @@ std::string describe(const backup::RestorePlan& plan) {
                                  base::display_time(plan.manifest.created), plan.backup.verdict);
   for (const auto& planned : plan.databases) {
     text += fmt::format("  {} -> {}\n", planned.entry.name, base::printable(planned.url));
-    text += planned.existing.exists
-                ? "    REPLACES " + base::printable(planned.existing.description) +
-                      ", which is kept beside it\n"
-                : "    nothing is there yet\n";
+    const std::string there = base::printable(planned.existing.description);
+    text += !planned.existing.exists ? "    nothing is there yet\n"
+            : plan.replaces          ? "    REPLACES " + there + ", which is kept beside it\n"
+                                     : "    adds to " + there + "\n";
     for (const std::string& user : planned.existing.used_by) text += "    open by " + user + "\n";
   }
   return text;
@@ -53,7 +80,7 @@ std::string describe(const backup::RestorePlan& plan) {
 
 Result<void> confirm(const backup::RestorePlan& plan, bool yes) {
   bool replaces = false;
-  for (const auto& planned : plan.databases) replaces |= planned.existing.exists;
+  for (const auto& planned : plan.databases) replaces |= plan.replaces && planned.existing.exists;
   if (!replaces || yes) return {};
   if (::isatty(STDIN_FILENO) == 0) {
     return fail(
@@ -72,7 +99,7 @@ Json json_of(const backup::RestorePlan& plan, const std::string& type) {
   for (const auto& planned : plan.databases) {
     databases.push_back({{"name", planned.entry.name},
                          {"url", planned.url},
-                         {"replaces", planned.existing.exists},
+                         {"replaces", plan.replaces && planned.existing.exists},
                          {"existing", planned.existing.description},
                          {"used_by", planned.existing.used_by}});
   }
@@ -108,9 +135,8 @@ Result<int> run(const RestoreCommand& command, const Session& session) {
   const Reading reading = TRY(open_for_reading(session, true));
   const auto backup = TRY(backup::find_backup(*reading.repository, command.backup, session.stop));
   const auto manifest = TRY(backup::load_manifest(*reading.repository, backup, session.stop));
-  const auto request = TRY(request_of(command, manifest));
-  backup::RestorePlan plan =
-      TRY(backup::plan_restore(*reading.repository, backup, request, session.stop));
+  const auto request = TRY(request_of(command, manifest, session));
+  backup::RestorePlan plan = TRY(backup::plan_restore(backup, manifest, request));
   if (command.dry_run) {
     if (session.options.json) {
       print_json(json_of(plan, "plan"));

@@ -18,6 +18,7 @@ std::string text_of(const DatabaseEntry& entry) {
       fmt::format("\ndatabase {} ({})\n  from:      {}\n  opened:    {} UTC, in {}\n", entry.name,
                   entry.kind, base::printable(entry.url), base::display_time(entry.opened),
                   base::display_duration(entry.open_time));
+  if (!entry.point.position.empty()) text += "  point:     " + entry.point.position + "\n";
   for (const auto& setting : entry.settings) {
     text += fmt::format("  {}: {}\n", setting.name, base::printable(setting.value));
   }
@@ -29,6 +30,7 @@ std::string text_of(const DatabaseEntry& entry) {
     text += fmt::format("  {}:     {} ({} rows)\n", object.kind, base::printable(object.name),
                         base::display_count(*object.rows));
   }
+  for (const std::string& what : entry.left_out) text += "  LEFT OUT:  " + what + "\n";
   for (const std::string& warning : entry.warnings) text += "  note:      " + warning + "\n";
   return text;
 }

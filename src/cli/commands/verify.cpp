@@ -40,14 +40,18 @@ class Scratch {
 Result<int> run(const VerifyCommand& command, const Session& session) {
   const Reading reading = TRY(open_for_reading(session, true));
   const auto backup = TRY(backup::find_backup(*reading.repository, command.backup, session.stop));
-  const std::string parent = !command.scratch.empty() ? command.scratch : TRY(state_dir(session))
-  +"/scratch";
+  std::string parent = command.scratch;
+  if (parent.empty()) parent = TRY(state_dir(session))
+  .append("/scratch");
   const Scratch scratch = TRY(Scratch::make(parent));
+  backup::RestoreRequest request;
+  request.known = known_databases(session);
+  request.options.writers = command.jobs;
   const auto begin = std::chrono::steady_clock::now();
   std::vector<backup::RestoredDatabase> done;
   TRY(run_job(session, "verify", [&](job::Job::Context& context) -> Result<void> {
     done = TRY_DURING("verify backup " + backup.record.id.brief(),
-                      backup::drill(*reading.repository, backup, scratch.path(), context));
+                      backup::drill(*reading.repository, backup, request, scratch.path(), context));
     return {};
   }));
   const auto took = std::chrono::steady_clock::now() - begin;

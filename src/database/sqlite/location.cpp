@@ -21,4 +21,12 @@ Result<std::string> path_of(std::string_view url) {
   return normal.starts_with("//") ? normal.substr(normal.find_first_not_of('/') - 1) : normal;
 }
 
+std::string shown_url(std::string_view url) {
+  return std::string(url);
+}
+
+std::string scratch_url(std::string_view, const std::string& path) {
+  return "sqlite://" + path + ".db";
+}
+
 }  // namespace stillpoint::database::sqlite

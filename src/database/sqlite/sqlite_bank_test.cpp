@@ -63,7 +63,7 @@ TEST(Bank, AddsUpInEveryCopyWhileFourProcessesMoveItsMoney) {
   std::string before;
   int changed = 0;
   for (int round = 0; round < 15; ++round) {
-    const auto database = open_database(folder / "bank.db").value();
+    const auto database = open_database({folder / "bank.db"}, {}).value();
     ASSERT_TRUE(database->prepare({}));
     ASSERT_TRUE(database->open(base::Deadline(std::chrono::seconds(5))));
     // A pause at the first piece, so that there are commits in the middle of the reading.

@@ -134,16 +134,21 @@ Result<std::vector<Object>> SqliteDatabase::objects() {
   return objects;
 }
 
-Result<void> SqliteDatabase::read(const Part& part, Sink& sink, std::stop_token stop) {
+// Commits of an SQLite file have no numbers: the snapshot itself is the point.
+Result<RestorePoint> SqliteDatabase::point(const Window&) {
+  return RestorePoint{};
+}
+
+Result<Receipt> SqliteDatabase::read(const Part& part, Sink& sink, std::stop_token stop) {
   const std::string what = doing("read");
   if (part.path == data_part()) {
     TRY_DURING(what, copy_snapshot(*snapshot_, sink, stop));
-    return {};
+    return Receipt{};
   }
   if (part.path != schema_part) return fail(Errc::internal, "{}: no part {}", what, part.path);
   const std::string schema = TRY_DURING(what, schema_text(*snapshot_));
   if (!schema.empty()) TRY(sink.write(0, base::view_of(schema)));
-  return {};
+  return Receipt{};
 }
 
 Result<void> SqliteDatabase::count(std::vector<Object>& objects, std::stop_token stop) {
@@ -151,8 +156,15 @@ Result<void> SqliteDatabase::count(std::vector<Object>& objects, std::stop_token
   return {};
 }
 
-Result<std::unique_ptr<Database>> open_database(std::string_view url) {
-  return std::make_unique<SqliteDatabase>(TRY(path_of(url)));
+Result<std::unique_ptr<Database>> open_database(const Address& address,
+                                                const ReadOptions& options) {
+  const std::string path = TRY(path_of(address.url));
+  if (!options.choice.everything()) {
+    return fail(Error{Errc::unsupported, "back up some tables of " + path,
+                      "an SQLite file is backed up as a whole: leave out --table and "
+                      "--exclude-table"});
+  }
+  return std::make_unique<SqliteDatabase>(path);
 }
 
 }  // namespace stillpoint::database::sqlite

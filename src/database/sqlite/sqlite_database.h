@@ -28,8 +28,9 @@ class SqliteDatabase final : public Database {
   std::vector<std::string> warnings() const override;
   Result<std::string> write_mark() override;
   Result<void> open(base::Deadline deadline) override;
+  Result<RestorePoint> point(const Window& window) override;
   Result<std::vector<Object>> objects() override;
-  Result<void> read(const Part& part, Sink& sink, std::stop_token stop) override;
+  Result<Receipt> read(const Part& part, Sink& sink, std::stop_token stop) override;
   Result<void> count(std::vector<Object>& objects, std::stop_token stop) override;
 
  private:
@@ -47,6 +48,6 @@ class SqliteDatabase final : public Database {
   bool wal_ = false;
 };
 
-Result<std::unique_ptr<Database>> open_database(std::string_view url);
+Result<std::unique_ptr<Database>> open_database(const Address& address, const ReadOptions& options);
 
 }  // namespace stillpoint::database::sqlite

@@ -32,7 +32,7 @@ void fill(Client& client, int rows) {
 }
 
 std::unique_ptr<Database> opened(const std::string& path) {
-  auto database = open_database(path).value();
+  auto database = open_database({path}, {}).value();
   const auto prepared = database->prepare({});
   EXPECT_TRUE(prepared) << prepared.error().message;
   const auto open = database->open(base::Deadline(second));
@@ -195,7 +195,7 @@ TEST(SqliteDatabase, ListsAndCountsWhatThereIs) {
 TEST(SqliteDatabase, SaysWhyItCannotOpen) {
   const Folder folder;
   const auto error_of = [](const std::string& path) {
-    return open_database(path).value()->prepare({}).error();
+    return open_database({path}, {}).value()->prepare({}).error();
   };
   EXPECT_EQ(error_of(folder / "missing.db").code, Errc::not_found);
   EXPECT_FALSE(std::filesystem::exists(folder / "missing.db"));
@@ -220,9 +220,9 @@ TEST(SqliteDatabase, NamesWhoLocksIt) {
     std::this_thread::sleep_for(second / 5);
     stop.request_stop();
   });
-  const auto database = open_database(folder / "a.db").value();
+  const auto database = open_database({folder / "a.db"}, {}).value();
   EXPECT_EQ(database->prepare(stop.get_token()).error().code, Errc::cancelled);
-  const Error error = open_database(folder / "a.db").value()->prepare({}).error();
+  const Error error = open_database({folder / "a.db"}, {}).value()->prepare({}).error();
   EXPECT_EQ(error.code, Errc::busy);
   EXPECT_NE(error.message.find(holder.id()), std::string::npos) << error.message;
 }

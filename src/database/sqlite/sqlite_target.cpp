@@ -3,8 +3,6 @@
 
 #include <array>
 #include <cerrno>
-#include <charconv>
-#include <csignal>
 #include <filesystem>
 #include <set>
 #include <thread>
@@ -16,17 +14,15 @@
 
 #include "base/file.h"
 #include "base/process.h"
-#include "base/random.h"
 #include "base/text.h"
 #include "database/sqlite/connection.h"
 #include "database/sqlite/file_switch.h"
+#include "database/sqlite/leftovers.h"
 #include "database/sqlite/location.h"
 #include "database/sqlite/staged_check.h"
 
 namespace stillpoint::database::sqlite {
 namespace {
-
-constexpr const char* staged_mark = ".stillpoint-";
 
 class StagedFile : public Target::StagedPart {
  public:
@@ -49,13 +45,6 @@ class StagedFile : public Target::StagedPart {
   base::File file_;
   std::uint64_t bytes_;
   std::uint64_t written_ = 0;
-};
-
-// The schema as text is for people; the database file has it too.
-class IgnoredPart : public Target::StagedPart {
- public:
-  Result<void> write(std::uint64_t, ByteView) override { return {}; }
-  Result<void> finish() override { return {}; }
 };
 
 Result<void> check_room(const std::string& folder, std::uint64_t bytes) {
@@ -111,7 +100,8 @@ bool has_header(const base::File& file) {
 
 }  // namespace
 
-SqliteTarget::SqliteTarget(const std::string& path) : path_(follow_links(path)) {}
+SqliteTarget::SqliteTarget(const std::string& path, const RestoreOptions& options)
+    : options_(options), path_(follow_links(path)) {}
 
 SqliteTarget::~SqliteTarget() {
   (void)discard();
@@ -153,32 +143,25 @@ Result<Existing> SqliteTarget::inspect() {
   };
 }
 
-// Removes what a killed restore to the same place had staged: the name tells its process.
-void SqliteTarget::remove_left_behind() const {
-  const std::string front = std::filesystem::path(path_).filename().string() + staged_mark;
-  std::error_code ignored;
-  for (std::filesystem::directory_iterator at(folder(), ignored), end; !ignored && at != end;
-       at.increment(ignored)) {
-    const std::string name = at->path().filename().string();
-    pid_t pid = 0;
-    if (!name.starts_with(front)) continue;
-    const char* digits = name.data() + front.size();
-    const auto [stop, error] = std::from_chars(digits, name.data() + name.size(), pid);
-    const bool ours = error == std::errc() && *stop == '-' && pid > 0;
-    if (ours && ::kill(pid, 0) != 0 && errno == ESRCH) ::unlink(at->path().c_str());
+Result<void> SqliteTarget::prepare(const Content& content, std::stop_token) {
+  if (!options_.tables.empty() || options_.in_place) {
+    return fail(Error{Errc::unsupported, "restore a part of a database to " + path_,
+                      "an SQLite file is restored as a whole: restore it beside the old one, "
+                      "and copy the tables with ATTACH"});
   }
-}
-
-Result<void> SqliteTarget::prepare(std::uint64_t bytes) {
+  expected_ = content.objects;
   const bool old = TRY(check_path());
   struct stat info = {};
   if (old && ::stat(path_.c_str(), &info) != 0) {
     return fail(base::system_error("look at " + path_, errno));
   }
-  TRY_DURING("restore to " + path_, check_room(folder(), bytes));
-  remove_left_behind();
-  const std::string staged =
-      fmt::format("{}{}{}-{}", path_, staged_mark, ::getpid(), base::random_token());
+  TRY_DURING("restore to " + path_, check_room(folder(), content.bytes));
+  const std::vector<Leftover> left = TRY(leftovers_of(path_));
+  for (const Leftover& leftover : left) {
+    const bool dead = leftover.what == Leftover::What::staged && !leftover.in_use;
+    if (dead) ::unlink(leftover.name.c_str());  // the next one beside us may have been faster
+  }
+  const std::string staged = staged_name(path_);
   const base::File file = TRY_DURING("restore to " + path_,
                                      base::File::open(staged, O_WRONLY | O_CREAT | O_EXCL, 0600));
   staged_ = staged;
@@ -186,9 +169,14 @@ Result<void> SqliteTarget::prepare(std::uint64_t bytes) {
   return {};
 }
 
+// The schema as text is for people; the database file has it too.
+bool SqliteTarget::wants(const std::string& path) const {
+  return !path.starts_with("schema/");
+}
+
 Result<std::unique_ptr<Target::StagedPart>> SqliteTarget::stage(const std::string& path,
-                                                                std::uint64_t bytes) {
-  if (path.starts_with("schema/")) return std::make_unique<IgnoredPart>();
+                                                                std::uint64_t bytes,
+                                                                std::stop_token) {
   if (!path.starts_with("data/")) {
     return fail(Errc::unsupported, "restore to {}: an SQLite database has no part {}", path_,
                 base::printable(path));
@@ -197,8 +185,8 @@ Result<std::unique_ptr<Target::StagedPart>> SqliteTarget::stage(const std::strin
   return std::make_unique<StagedFile>(std::move(file), bytes);
 }
 
-Result<void> SqliteTarget::verify(const std::vector<Object>& expected, std::stop_token stop) {
-  TRY_DURING("check the restored database", check_staged(staged_, expected, stop));
+Result<void> SqliteTarget::verify(std::stop_token stop) {
+  TRY_DURING("check the restored database", check_staged(staged_, expected_, stop));
   return {};
 }
 
@@ -300,8 +288,8 @@ Result<void> SqliteTarget::discard() {
   return {};
 }
 
-Result<std::unique_ptr<Target>> open_target(std::string_view url) {
-  return std::make_unique<SqliteTarget>(TRY(path_of(url)));
+Result<std::unique_ptr<Target>> open_target(const Address& address, const RestoreOptions& options) {
+  return std::make_unique<SqliteTarget>(TRY(path_of(address.url)), options);
 }
 
 }  // namespace stillpoint::database::sqlite

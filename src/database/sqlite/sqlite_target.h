@@ -13,13 +13,17 @@ namespace stillpoint::database::sqlite {
 // file is only touched through SQLite (see SqliteDatabase) or by name: stat, rename.
 class SqliteTarget final : public Target {
  public:
-  explicit SqliteTarget(const std::string& path);
+  explicit SqliteTarget(const std::string& path, const RestoreOptions& options = {});
   ~SqliteTarget() override;
 
   Result<Existing> inspect() override;
-  Result<void> prepare(std::uint64_t bytes) override;
-  Result<std::unique_ptr<StagedPart>> stage(const std::string& path, std::uint64_t bytes) override;
-  Result<void> verify(const std::vector<Object>& expected, std::stop_token stop) override;
+  Result<void> prepare(const Content& content, std::stop_token stop) override;
+  unsigned writers() const override { return 1; }
+  bool wants(const std::string& path) const override;
+  Result<std::unique_ptr<StagedPart>> stage(const std::string& path, std::uint64_t bytes,
+                                            std::stop_token stop) override;
+  Result<void> complete(std::stop_token) override { return {}; }
+  Result<void> verify(std::stop_token stop) override;
   Result<void> fence() override;
   Result<std::string> swap() override;
   Result<void> unfence() override;
@@ -29,15 +33,16 @@ class SqliteTarget final : public Target {
   Result<bool> check_path() const;
   Result<void> refuse_users() const;
   Result<void> settle_old() const;
-  void remove_left_behind() const;
   std::string folder() const;
 
+  const RestoreOptions options_;
+  std::vector<Object> expected_;
   std::string path_;    // with symbolic links followed: the file that is replaced
   std::string staged_;  // empty: nothing is staged
   base::File lock_;     // on the old file
   bool fenced_ = false;
 };
 
-Result<std::unique_ptr<Target>> open_target(std::string_view url);
+Result<std::unique_ptr<Target>> open_target(const Address& address, const RestoreOptions& options);
 
 }  // namespace stillpoint::database::sqlite

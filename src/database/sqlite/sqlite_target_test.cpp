@@ -21,10 +21,14 @@ using testing::Folder;
 constexpr const char* all_rows = "SELECT group_concat(x) FROM (SELECT x FROM t ORDER BY x)";
 
 Copy backup_of(const std::string& path) {
-  const auto database = open_database(path).value();
+  const auto database = open_database({path}, {}).value();
   EXPECT_TRUE(database->prepare({}));
   EXPECT_TRUE(database->open(base::Deadline(std::chrono::seconds(1))));
   return testing::copy_of(*database);
+}
+
+Content bytes(std::uint64_t count) {
+  return {"test", count, {}, {}, {}};
 }
 
 std::string message_of(const Result<std::string>& result) {
@@ -233,7 +237,7 @@ TEST(SqliteTarget, RemovesWhatAKilledRestoreHadStagedAndNothingElse) {
   const std::string path = folder / "a.db";
   Child killed([&] {
     SqliteTarget target(path);
-    EXPECT_TRUE(target.prepare(10));
+    EXPECT_TRUE(target.prepare(bytes(10), {}));
     ::_exit(0);  // no destructor runs
   });
   killed.wait();
@@ -241,11 +245,11 @@ TEST(SqliteTarget, RemovesWhatAKilledRestoreHadStagedAndNothingElse) {
   const std::string foreign = folder / "a.db.stillpoint-notes";
   std::ofstream(foreign) << "x";
   SqliteTarget target(path);
-  ASSERT_TRUE(target.prepare(10));
+  ASSERT_TRUE(target.prepare(bytes(10), {}));
   EXPECT_EQ(folder.files().size(), 2U);  // ours, and what is not ours to remove
   EXPECT_TRUE(std::filesystem::exists(foreign));
   SqliteTarget second(path);
-  ASSERT_TRUE(second.prepare(10));
+  ASSERT_TRUE(second.prepare(bytes(10), {}));
   EXPECT_EQ(folder.files().size(), 3U);  // the first is alive
 }
 
@@ -296,7 +300,7 @@ TEST(SqliteTarget, SeesWhatIsWrongWithTheStagedData) {
     SqliteTarget target(folder / "b.db");
     const auto staged = testing::stage_all(target, copy);
     EXPECT_TRUE(staged);
-    const auto verified = target.verify(copy.objects, {});
+    const auto verified = target.verify({});
     EXPECT_FALSE(verified);
     EXPECT_EQ(verified.error().code, Errc::corrupt);
     EXPECT_NE(verified.error().advice.find("another backup"), std::string::npos);
@@ -325,17 +329,18 @@ TEST(SqliteTarget, SeesWhatIsWrongWithTheStagedData) {
 
 TEST(SqliteTarget, SaysWhyItCannotRestoreThere) {
   const Folder folder;
-  EXPECT_EQ(SqliteTarget(folder.path()).prepare(1).error().code, Errc::invalid);
-  EXPECT_EQ(SqliteTarget(folder / "none/a.db").prepare(1).error().code, Errc::not_found);
+  EXPECT_EQ(SqliteTarget(folder.path()).prepare(bytes(1), {}).error().code, Errc::invalid);
+  EXPECT_EQ(SqliteTarget(folder / "none/a.db").prepare(bytes(1), {}).error().code, Errc::not_found);
   ASSERT_EQ(::mkfifo((folder / "fifo").c_str(), 0600), 0);
   EXPECT_EQ(SqliteTarget(folder / "fifo").inspect().error().code, Errc::invalid);
-  const Error full = SqliteTarget(folder / "a.db").prepare(std::uint64_t{1} << 59).error();
+  const Error full =
+      SqliteTarget(folder / "a.db").prepare(bytes(std::uint64_t{1} << 59), {}).error();
   EXPECT_EQ(full.code, Errc::no_space);
   EXPECT_NE(full.message.find("512.0 PiB"), std::string::npos) << full.message;
   SqliteTarget target(folder / "a.db");
-  ASSERT_TRUE(target.prepare(10));
-  EXPECT_EQ(target.stage("rows/t", 1).error().code, Errc::unsupported);
-  EXPECT_EQ(target.stage("data/a.db", 10).value()->finish().error().code, Errc::corrupt);
+  ASSERT_TRUE(target.prepare(bytes(10), {}));
+  EXPECT_EQ(target.stage("rows/t", 1, {}).error().code, Errc::unsupported);
+  EXPECT_EQ(target.stage("data/a.db", 10, {}).value()->finish().error().code, Errc::corrupt);
   EXPECT_EQ(target.swap().error().code, Errc::internal);
   EXPECT_TRUE(target.discard());
   EXPECT_TRUE(target.discard());

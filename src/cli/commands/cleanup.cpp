@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <nlohmann/json.hpp>
+
+#include "base/log.h"
+#include "base/text.h"
+#include "cli/commands/commands.h"
+#include "cli/exit_code.h"
+#include "cli/output.h"
+#include "database/target.h"
+
+namespace stillpoint::cli {
+namespace {
+
+using database::Leftover;
+
+struct Found {
+  std::string database = {};
+  const database::Kind* kind = nullptr;
+  database::Address address = {};
+  Leftover leftover = {};
+  bool removed = false;
+};
+
+Result<std::vector<Found>> find_leftovers(const CleanupCommand& command, const Session& session) {
+  std::vector<Found> all;
+  for (const backup::System& system : TRY(find_systems(session, command.what))) {
+    for (const backup::DatabaseSpec& spec : system.databases) {
+      const std::string doing = "look for leftovers of " + spec.name;
+      const database::Kind* kind = TRY_DURING(doing, database::kind_of(spec.address.url));
+      const std::vector<Leftover> left = TRY_DURING(doing, kind->leftovers(spec.address));
+      for (const Leftover& leftover : left) {
+        if (leftover.what == Leftover::What::kept && !command.old) continue;
+        all.push_back({spec.name, kind, spec.address, leftover, false});
+      }
+    }
+  }
+  return all;
+}
+
+void report(const std::vector<Found>& all, const Session& session, bool removing) {
+  if (session.options.json) {
+    Json list = Json::array();
+    for (const Found& found : all) {
+      const bool staged = found.leftover.what == Leftover::What::staged;
+      list.push_back({{"database", found.database},
+                      {"what", staged ? "staged" : "kept"},
+                      {"name", found.leftover.name},
+                      {"bytes", found.leftover.bytes},
+                      {"in_use", found.leftover.in_use},
+                      {"removed", found.removed}});
+    }
+    print_json({{"type", "cleanup"}, {"leftovers", list}});
+    return;
+  }
+  if (session.options.quiet) return;
+  if (all.empty()) print("nothing is left over\n");
+  for (const Found& found : all) {
+    print(fmt::format("{}{}\n",
+                      found.removed           ? "removed:   "
+                      : found.leftover.in_use ? "in use:    "
+                                              : "left over: ",
+                      base::printable(found.leftover.description)));
+  }
+  if (!all.empty() && !removing) print("to remove what is not in use: the same with --yes\n");
+}
+
+}  // namespace
+
+Result<int> run(const CleanupCommand& command, const Session& session) {
+  std::vector<Found> all = TRY(find_leftovers(command, session));
+  bool complete = true;
+  for (Found& found : all) {
+    if (!command.yes) break;
+    if (found.leftover.in_use) {
+      complete = false;
+      continue;
+    }
+    TRY_DURING("clean up", found.kind->remove(found.address, found.leftover));
+    found.removed = true;
+  }
+  report(all, session, command.yes);
+  return complete ? exit_done : exit_left_out;
+}
+
+}  // namespace stillpoint::cli
