@@ -134,9 +134,11 @@ def conninfo(**words):
 class Server:
     """With a test it stops when that ends; else call close()."""
 
-    def __init__(self, test=None, settings=None, hba=TRUST, extensions=None, data=None):
+    def __init__(self, test=None, settings=None, hba=TRUST, extensions=None, data=None,
+                 fresh=True):
         """`extensions`: a folder of control files and scripts that this server has besides.
-        `data`: where the cluster shall be, if not in the server's own folder."""
+        `data`: where the cluster shall be, if not in the server's own folder; or is, if not
+        `fresh`."""
         self.folder = Folder()
         if test is not None:
             test.addCleanup(self.close)
@@ -146,8 +148,9 @@ class Server:
         self.settings = {**SETTINGS, **(settings or {})}
         self.bin = self.private_bin(extensions) if extensions else BIN
         self.process = None
-        subprocess.run(["cp", "-a", "--reflink=auto", template()[1], self.data], check=True)
-        (self.data / "pg_hba.conf").write_text(hba)
+        if fresh:
+            subprocess.run(["cp", "-a", "--reflink=auto", template()[1], self.data], check=True)
+            (self.data / "pg_hba.conf").write_text(hba)
         self.port = free_port()
         self.start()
 

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Tables that change their shape while they are backed up. PostgreSQL's TRUNCATE and rewriting ALTER
-are not seen by older snapshots as they should be: a table may look empty. So the backup has to wait,
-or to fail by name; what it never does is to be empty without a word."""
+"""Tables that change their shape while they are backed up. What PostgreSQL's TRUNCATE and rewriting
+ALTER did is seen by older snapshots too: a table may look empty. So the backup has to wait, or to
+fail by name; what it never does is to be empty without a word."""
 
 import threading
+import time
 
 import postgres
 import postgres_case
@@ -191,7 +192,7 @@ class Locked(postgres_case.PostgresCase):
         process = support.start(words, self.env())
         self.server.psql("SET lock_timeout = '2s'; INSERT INTO calm VALUES (2)", "bank")
         holder("COMMIT")
-        outcome = support.finish(words, process, support.time.monotonic(), 60)
+        outcome = support.finish(words, process, time.monotonic(), 60)
         self.assertEqual(outcome.code, support.OK, str(outcome))
         self.assertIn("x", self.dumped_schema())
 

@@ -8,7 +8,8 @@ SETUP = """
 CREATE SCHEMA shop;
 CREATE TABLE shop.customer(id int PRIMARY KEY, name text);
 INSERT INTO shop.customer SELECT g, 'name ' || g FROM generate_series(1, 500) g;
-CREATE TABLE shop.orders(id serial PRIMARY KEY, customer int REFERENCES shop.customer, total numeric);
+CREATE TABLE shop.orders(id serial PRIMARY KEY, customer int REFERENCES shop.customer,
+  total numeric);
 INSERT INTO shop.orders(customer, total) SELECT g % 500 + 1, g FROM generate_series(1, 2000) g;
 CREATE TABLE shop."Log.1"(at timestamptz, line text);
 INSERT INTO shop."Log.1" SELECT now(), 'x' || g FROM generate_series(1, 100) g;
