@@ -4,6 +4,7 @@
 import os
 import time
 
+import postgres
 import postgres_bank
 import postgres_case
 import support
@@ -212,7 +213,7 @@ class Odd(postgres_case.PostgresCase):
     def test_temporary_tables_of_others(self):
         """They belong to their sessions: not read, not waited for."""
         self.server.create("bank", "CREATE TABLE t AS SELECT 1 AS v")
-        session = postgres_case.postgres.Session(self, self.server, "bank")
+        session = postgres.Session(self, self.server, "bank")
         session("CREATE TEMP TABLE mine AS SELECT 1; BEGIN; LOCK mine")
         self.round_trip("bank")
         session("COMMIT")

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Servers that crash, networks that break, disks that are full: nothing half-done is visible, nothing
-is left behind that is not found, and the next run works."""
+"""Servers that crash, networks that break, disks that are full: nothing half-done is visible,
+nothing is left behind that is not found, and the next run works."""
 
 import pathlib
+import shlex
+import socket
 import subprocess
 import time
 
@@ -143,7 +145,7 @@ class Crash(Faults):
 
     def test_nobody_answers(self):
         """Something listens and says nothing: also that has a limit."""
-        listener = tcp_proxy.socket.create_server(("127.0.0.1", 0))
+        listener = socket.create_server(("127.0.0.1", 0))
         self.addCleanup(listener.close)
         port = listener.getsockname()[1]
         outcome = self.stillpoint("backup", self.url("bank", port=port), "--json",
@@ -283,7 +285,7 @@ class NoSpace(Faults):
 
     def test_reader_of_our_output_is_gone(self):
         """`stillpoint backup | head -1`: nothing hangs."""
-        words = " ".join(support.shlex.quote(word) for word in
+        words = " ".join(shlex.quote(word) for word in
                          self.words("backup", self.url("bank"), "--json"))
         done = subprocess.run(["bash", "-c", f"{words} | head -n 1"], env=self.env(), check=False,
                               capture_output=True, timeout=120, cwd=pathlib.Path("/"))

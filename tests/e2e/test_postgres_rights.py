@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Roles that may little, and settings that would get in the way."""
 
+import time
+
+import postgres
 import postgres_case
 import support
 
@@ -150,7 +153,7 @@ class Rights(postgres_case.PostgresCase):
         """A server that replays another's log: read, and told so."""
         self.server.psql("GRANT pg_read_all_data TO backup; CREATE ROLE copier REPLICATION LOGIN")
         (self.server.data / "pg_hba.conf").write_text(
-            postgres_case.postgres.TRUST + "host replication all 127.0.0.1/32 trust\n")
+            postgres.TRUST + "host replication all 127.0.0.1/32 trust\n")
         self.server.reload()
         standby = self.standby()
         backup = self.backup(standby.url("shop"))["backup"]
@@ -159,17 +162,16 @@ class Rights(postgres_case.PostgresCase):
                    expect=support.FAILURE, says=["standby"])
 
     def standby(self):
-        base = postgres_case.postgres
-        folder = base.Folder()
+        folder = postgres.Folder()
         self.addCleanup(folder.remove)
         self.server.tool("pg_basebackup", "-D", folder.path / "data", "-R", "-c", "fast", "-X",
                          "stream", "-h", "127.0.0.1")
         for path in [folder.path / "data", *(folder.path / "data").rglob("*")]:
-            base.give(path, 0o700 if path.is_dir() else 0o600)
+            postgres.give(path, 0o700 if path.is_dir() else 0o600)
         standby = self.new_server(data=folder.path / "data", fresh=False)
-        until = support.time.monotonic() + 60
+        until = time.monotonic() + 60
         while (standby.psql("SELECT pg_last_wal_replay_lsn()")
                < self.server.psql("SELECT pg_current_wal_lsn()")):
-            self.assertLess(support.time.monotonic(), until, "the standby does not catch up")
-            support.time.sleep(0.05)
+            self.assertLess(time.monotonic(), until, "the standby does not catch up")
+            time.sleep(0.05)
         return standby
