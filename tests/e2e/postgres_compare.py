@@ -15,6 +15,8 @@ import postgres
 
 ENTRY = re.compile(r"^--\n-- (?:Data for )?Name: (.*); Type: ([A-Z ]+); Schema: (.*?)"
                    r"(?:; Owner: (.*?))?(?:; Tablespace: (.*))?\n--\n", re.M)
+# pg_dump names a policy's roles in the order of their oids.
+POLICY_ROLES = re.compile(r"(?<= TO )\S.*?(?=;| USING | WITH CHECK )")
 METHOD = re.compile(r"^SET default_table_access_method = (.*);$", re.M)
 # Texts of values do not depend on the settings of a role or database then.
 SETTINGS = ("SET TimeZone='UTC'; SET DateStyle='ISO'; SET IntervalStyle='postgres'; "
@@ -90,6 +92,8 @@ def schema(url):
         lines = [line for line in text.split("\n") if line and line != "--"]
         if kind in ("ACL", "DEFAULT ACL"):
             lines.sort()
+        if kind == "POLICY":
+            lines = [POLICY_ROLES.sub(in_order, line) for line in lines]
         # what stands at the end belongs to the next entries: the tablespace, the access method
         if kind in ("TABLE", "MATERIALIZED VIEW"):
             lines.append(f"access method {method}")
@@ -104,6 +108,10 @@ def schema(url):
             key += " (another)"
         entries[key] = "\n".join(lines)
     return entries
+
+
+def in_order(match):
+    return ", ".join(sorted(match[0].split(", ")))
 
 
 def facts(url):

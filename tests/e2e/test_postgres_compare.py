@@ -46,9 +46,9 @@ PLANTED = (
     ("ALTER POLICY own_rows ON shop.secret USING (true)", "policy shop.secret own_rows"),
     ("ALTER SUBSCRIPTION from_elsewhere SET (binary = false)", "subscription from_elsewhere"),
     ("ALTER PUBLICATION a_few ADD TABLE shop.no_key", "publication table shop.a_few no_key"),
-    ("ALTER EVENT TRIGGER not_now ENABLE", "event trigger not_now"),
     ("ALTER EXTENSION pg_trgm SET SCHEMA public", "extension pg_trgm"),
     ("DROP TABLE \"Sch.ema \"\"x\"\" é\".\"é\"", "table Sch.ema \"x\" é.é"),
+    ("ALTER EVENT TRIGGER not_now ENABLE", "event trigger not_now"),
 )
 
 
