@@ -193,6 +193,7 @@ Result<Receipt> PostgresqlDatabase::read(const Part& part, Sink& sink, std::stop
 }
 
 Result<Receipt> PostgresqlDatabase::read_large_objects(Sink& sink, std::stop_token stop) {
+  TRY_DURING("dump the schema", schema_->wait(stop));  // one pg_dump at a time, one connection
   std::uint64_t at = 0;
   const auto hand_on = [&](ByteView bytes) -> Result<void> {
     TRY(sink.write(at, bytes));

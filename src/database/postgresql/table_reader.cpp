@@ -50,8 +50,12 @@ Result<std::unique_ptr<TableReader>> TableReader::connect(Connection& holder, un
   for (unsigned i = 0; i < count; ++i) {
     auto session = Connection::connect({}, {.like = &holder, .stop = stop});
     if (!session) {
-      const bool full = session.error().code == Errc::unavailable && !reader->all_.empty();
-      if (full) break;
+      const bool full = session.error().code == Errc::unavailable && reader->all_.size() > 1;
+      if (full) {  // pg_dump needs a connection, too
+        reader->free_.pop_back();
+        reader->all_.pop_back();
+        break;
+      }
       return fail(std::move(session.error()).during("connect to read"));
     }
     reader->all_.push_back(std::make_unique<Connection>(std::move(*session)));
