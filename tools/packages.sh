@@ -3,11 +3,13 @@
 
 packages_build=(
   g++ cmake ninja-build pkg-config libcli11-dev libspdlog-dev libfmt-dev nlohmann-json3-dev
-  libyaml-cpp-dev libexpected-dev libzstd-dev libssl-dev libsqlite3-dev
+  libyaml-cpp-dev libexpected-dev libzstd-dev libssl-dev libsqlite3-dev libpq-dev libxxhash-dev
 )
 packages_demo=(sqlite3)
 packages_test_build=(libgtest-dev libgmock-dev librapidcheck-dev libbenchmark-dev ccache mold)
-packages_test=(python3 procps sqlite3 restic fuse3 zstd git)
+packages_test=(
+  python3 procps sqlite3 restic fuse3 zstd git postgresql-15 postgresql-client-15
+)
 packages_bench=(python3 sqlite3 restic zstd)
 packages_fresh=(debootstrap git)
 packages_lint=(clang-format-19 clang-tidy-19 python3 git)

@@ -9,8 +9,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
-#include "base/limits.h"
-#include "base/process.h"
+#include "base/secret_source.h"
 
 namespace stillpoint::cli {
 namespace {
@@ -18,35 +17,6 @@ namespace {
 std::string environment(const std::string& name) {
   const char* value = std::getenv(name.c_str());
   return value == nullptr ? "" : value;
-}
-
-// The first line: what an editor or echo put after it does not count.
-Result<base::Secret> first_line(std::string_view text, const std::string& from) {
-  const std::size_t end = text.find_first_of("\r\n");
-  base::Secret secret{std::string(text.substr(0, end))};
-  if (secret.reveal().empty()) {
-    return fail(Error{Errc::invalid, "the password from " + from + " is empty",
-                      "its first line is the password; an empty one is refused"});
-  }
-  return secret;
-}
-
-Result<base::Secret> from_file(const std::string& path) {
-  const Bytes text =
-      TRY_DURING("read the password file", base::read_file(path, limits::password_bytes_max));
-  return first_line(base::text_of(text), path);
-}
-
-Result<base::Secret> from_command(const std::string& command) {
-  const Result<std::string> text =
-      base::run_command(command, limits::password_command_time, limits::password_bytes_max);
-  if (!text) {
-    return fail(Error(text.error())
-                    .during("ask the password command")
-                    .advise("run it by hand: it must print the password, and nothing else, on "
-                            "stdout and exit with 0"));
-  }
-  return first_line(*text, "the password command");
 }
 
 // Reads a line from the terminal without showing it.
@@ -83,9 +53,10 @@ Result<base::Secret> from_terminal(bool twice) {
 Result<std::optional<base::Secret>> from_source(const std::string& value, const std::string& file,
                                                 const std::string& command,
                                                 const std::string& where) {
-  if (!file.empty()) return std::optional<base::Secret>(TRY(from_file(file)));
-  if (!command.empty()) return std::optional<base::Secret>(TRY(from_command(command)));
-  if (!value.empty()) return std::optional<base::Secret>(TRY(first_line(value, where)));
+  if (!file.empty()) return std::optional<base::Secret>(TRY(base::read_password_file(file)));
+  if (!command.empty())
+    return std::optional<base::Secret>(TRY(base::ask_password_command(command)));
+  if (!value.empty()) return std::optional<base::Secret>(TRY(base::first_line(value, where)));
   return std::optional<base::Secret>();
 }
 

@@ -7,10 +7,30 @@
 #include "pipeline/bounded_queue.h"
 #include "pipeline/byte_budget.h"
 #include "pipeline/ordered.h"
+#include "pipeline/rate_limit.h"
 #include "pipeline/worker_pool.h"
 
 namespace stillpoint::pipeline {
 namespace {
+
+TEST(RateLimit, LetsNoMorePassAndHearsAStop) {
+  RateLimit none(0);
+  EXPECT_TRUE(none.pass(1ULL << 60, {}));
+  RateLimit rate(1'000'000);
+  const auto began = std::chrono::steady_clock::now();
+  std::vector<std::jthread> threads;
+  for (int t = 0; t < 4; ++t) {
+    threads.emplace_back([&] {
+      for (int i = 0; i < 10; ++i) EXPECT_TRUE(rate.pass(10'000, {}));
+    });
+  }
+  threads.clear();
+  // 400 kB, of which what 0.1 s let pass may come at once
+  EXPECT_GE(std::chrono::steady_clock::now() - began, std::chrono::milliseconds(300));
+  std::stop_source stop;
+  std::jthread waiter([&] { EXPECT_FALSE(rate.pass(1ULL << 40, stop.get_token())); });
+  stop.request_stop();
+}
 
 TEST(BoundedQueue, MakesTheProducerWaitAndGivesAllInOrder) {
   BoundedQueue<int> queue(2);

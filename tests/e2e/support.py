@@ -19,7 +19,7 @@ FULL = os.environ.get("STILLPOINT_FULL") == "1"
 PASSWORD = "correct horse battery staple"
 
 # The exit codes that are promised (docs/user/scripting.md).
-OK, FAILURE, USAGE = 0, 1, 2
+OK, FAILURE, USAGE, LEFT_OUT = 0, 1, 2, 3
 NO_REPOSITORY, LOCKED, WRONG_PASSWORD, UNPROVEN, INTERRUPTED = 10, 11, 12, 20, 130
 
 
