@@ -19,12 +19,13 @@ constexpr std::string_view find_sql =
     " pg_has_role(d.datdba, 'USAGE') FROM pg_database d ";
 
 FoundDatabase found_of(const Row& row) {
-  return {row.text(0),
-          row.number(1),
-          static_cast<std::uint64_t>(row.number(2)),
-          row.text(3),
-          row.text(4),
-          row.flag(5)};
+  return {row.text(0), row.number(1), static_cast<std::uint64_t>(row.number(2)),
+          row.text(3), row.text(4),   row.flag(5)};
+}
+
+std::string session_settings() {
+  return "SET application_name = " + quote_text(restorer_name) +
+         "; SET default_transaction_read_only = off";
 }
 
 // The database that the URL means: that it names, or else that libpq chooses.
@@ -90,7 +91,7 @@ Result<Maintenance> Maintenance::connect(const Address& address, const std::stop
     return fail(Error{Errc::invalid, maintenance.place_ + " is a standby, which takes no writes",
                       "name its primary"});
   }
-  TRY(maintenance.session_.execute("SET application_name = " + quote_text(restorer_name)));
+  TRY(maintenance.session_.execute(session_settings()));
   return maintenance;
 }
 
@@ -118,13 +119,13 @@ Result<std::vector<FoundDatabase>> Maintenance::all() {
 }
 
 Result<std::vector<std::string>> Maintenance::users_of(const std::string& name) {
-  const auto rows = TRY(session_.query(
-      "SELECT pid, usename, application_name, host(client_addr), backend_type"
-      " FROM pg_stat_activity WHERE datname = $1::name AND pid <> pg_backend_pid()"
-      " AND backend_type NOT IN ('autovacuum worker', 'parallel worker')"
-      " UNION ALL SELECT NULL, owner, gid, NULL, NULL"
-      " FROM pg_prepared_xacts WHERE database = $1::name ORDER BY 1",
-      {name}));
+  const auto rows = TRY(
+      session_.query("SELECT pid, usename, application_name, host(client_addr), backend_type"
+                     " FROM pg_stat_activity WHERE datname = $1::name AND pid <> pg_backend_pid()"
+                     " AND backend_type NOT IN ('autovacuum worker', 'parallel worker')"
+                     " UNION ALL SELECT NULL, owner, gid, NULL, NULL"
+                     " FROM pg_prepared_xacts WHERE database = $1::name ORDER BY 1",
+                     {name}));
   std::vector<std::string> users;
   for (const Row& row : rows) {
     if (row.is_null(0)) {
@@ -159,7 +160,8 @@ Result<bool> Maintenance::has_restorer(const FoundDatabase& database) {
 }
 
 Result<void> Maintenance::end_sessions(const std::string& name) {
-  TRY(session_.query("SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+  TRY(
+      session_.query("SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
                      " WHERE datname = $1::name AND pid <> pg_backend_pid()"
                      " AND backend_type NOT IN ('autovacuum worker', 'parallel worker')",
                      {name}));
@@ -174,12 +176,13 @@ Result<void> Maintenance::drop(const std::string& name) {
 }
 
 Result<Connection> Maintenance::enter(const std::string& database, const std::stop_token& stop) {
+  if (!session_.usable()) return fail(Errc::unavailable, "the session with {} is lost", place_);
   ConnectOptions options;
   options.like = &session_;
   options.database = database;
   options.stop = stop;
   Connection session = TRY(Connection::connect(address_, options));
-  TRY(session.execute("SET application_name = " + quote_text(restorer_name)));
+  TRY(session.execute(session_settings()));
   return session;
 }
 

@@ -60,6 +60,7 @@ std::string text_of(const StagingMark& mark) {
   nlohmann::json json = {{"stillpoint", "staging"}, {"of", mark.of}, {"since", mark.since}};
   json["backup"] = mark.backup;
   if (mark.ready) json["ready"] = true;
+  if (mark.in_place) json["in_place"] = true;
   return json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 
@@ -70,9 +71,11 @@ std::optional<StagingMark> mark_of(std::string_view comment) {
     return found != json.end() && found->is_string() ? found->get<std::string>() : std::string();
   };
   if (!json.is_object() || text("stillpoint") != "staging") return std::nullopt;
-  const auto ready = json.find("ready");
-  return StagingMark{text("of"), text("backup"), text("since"),
-                     ready != json.end() && *ready == true};
+  const auto flag = [&](const char* key) {
+    const auto found = json.find(key);
+    return found != json.end() && *found == true;
+  };
+  return StagingMark{text("of"), text("backup"), text("since"), flag("ready"), flag("in_place")};
 }
 
 std::string staging_name(std::string_view database, std::string_view token) {

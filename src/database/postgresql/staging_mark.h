@@ -20,7 +20,8 @@ struct StagingMark {
   std::string of = {};      // the database that it is to become, or to be put in
   std::string backup = {};  // its id
   std::string since = {};
-  bool ready = false;  // complete and verified: nothing is missing but the switch
+  bool ready = false;     // complete and verified: nothing is missing but the switch
+  bool in_place = false;  // the whole database was empty before
 };
 std::string text_of(const StagingMark& mark);
 std::optional<StagingMark> mark_of(std::string_view comment);

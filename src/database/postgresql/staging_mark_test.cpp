@@ -9,13 +9,14 @@ namespace {
 constexpr std::string_view token = "0123456789abcdef";
 
 TEST(StagingMark, ComesBackFromAComment) {
-  const StagingMark mark{"odd \"name\"\n", "4f5e", "2026-11-21T08:30:00.000000000Z", true};
+  const StagingMark mark{"odd \"name\"\n", "4f5e", "2026-11-21T08:30:00.000000000Z", true, true};
   const auto read = mark_of(text_of(mark));
   ASSERT_TRUE(read);
   EXPECT_EQ(read->of, mark.of);
   EXPECT_EQ(read->backup, mark.backup);
   EXPECT_EQ(read->since, mark.since);
   EXPECT_TRUE(read->ready);
+  EXPECT_TRUE(read->in_place);
 }
 
 TEST(StagingMark, IsNotSeenInOtherComments) {
