@@ -55,6 +55,12 @@ class Goals:
                           f"{min(values):.3f} to {max(values):.3f}",
                           "PASS" if value <= goal else "MISS", detail))
 
+    def at_least(self, name, goal, values):
+        value = statistics.median(values)
+        self.rows.append((name, f">= {goal}", f"{value:.3f}",
+                          f"{min(values):.3f} to {max(values):.3f}",
+                          "PASS" if value >= goal else "MISS", ""))
+
     def ratio(self, name, values):
         """Without a goal: most of it is the same work on both sides."""
         self.rows.append((name, "", f"{statistics.median(values):.3f}",

@@ -8,9 +8,9 @@ packages_build=(
 packages_demo=(sqlite3)
 packages_test_build=(libgtest-dev libgmock-dev librapidcheck-dev libbenchmark-dev ccache mold)
 packages_test=(
-  python3 procps sqlite3 restic fuse3 zstd git postgresql-15 postgresql-client-15
+  python3 procps sqlite3 restic fuse3 zstd git postgresql-15 postgresql-client-15 util-linux openssl
 )
-packages_bench=(python3 sqlite3 restic zstd)
+packages_bench=(python3 sqlite3 restic zstd postgresql-15 pgbackrest util-linux)
 packages_fresh=(debootstrap git)
 packages_lint=(clang-format-19 clang-tidy-19 python3 git)
 

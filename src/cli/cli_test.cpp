@@ -44,6 +44,27 @@ TEST(Arguments, HelpAndVersionSucceed) {
   EXPECT_EQ(parse({"--version"}).text.rfind("stillpoint ", 0), 0U);
 }
 
+TEST(Config, ADatabaseMayBeAMapThatSaysMore) {
+  const Config config = parse_config(
+                            "systems: {shop: {databases: {a: {url: 'postgresql://h/a', "
+                            "password_file: /p, tables: [public.x, 'log.*'], "
+                            "exclude_tables: [log.old]}, b: /srv/b.db}}}",
+                            "f.yaml")
+                            .value();
+  const backup::DatabaseSpec& spec = config.systems.at(0).databases.at(0);
+  EXPECT_EQ(spec.address.url, "postgresql://h/a");
+  EXPECT_EQ(spec.address.password_file, "/p");
+  EXPECT_EQ(spec.choice.tables, (std::vector<std::string>{"public.x", "log.*"}));
+  EXPECT_EQ(spec.choice.exclude, std::vector<std::string>{"log.old"});
+  EXPECT_TRUE(config.systems.at(0).databases.at(1).choice.everything());
+  const auto wrong = [](const std::string& database) {
+    return parse_config("systems: {s: {databases: {a: " + database + "}}}", "f.yaml").error();
+  };
+  EXPECT_NE(wrong("{tables: [x]}").message.find("database a has no url"), std::string::npos);
+  EXPECT_NE(wrong("{url: /x.db, tables: x}").message.find("list"), std::string::npos);
+  EXPECT_NE(wrong("{url: /x.db, pasword_file: x}").advice.find("password_file"), std::string::npos);
+}
+
 TEST(Config, DescribesRepositoryAndSystems) {
   const Config config = parse_config(R"(
 repository: {url: /backups, password_file: /etc/pw, compression: max, pack_size: 16}

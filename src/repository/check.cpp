@@ -59,14 +59,7 @@ class Checker {
   // Every pack of the index is there, and as long as the index says.
   Result<void> check_packs() {
     std::unordered_map<Id, std::uint64_t>& sizes = pack_bytes_;
-    const auto listed =
-        repository_.backend().list("data/", [&](const storage::ObjectInfo& info) -> Result<void> {
-          Id id;
-          const std::size_t slash = info.name.rfind('/');
-          if (Id::parse(std::string_view(info.name).substr(slash + 1), id)) sizes[id] = info.bytes;
-          return {};
-        });
-    TRY_DURING("list packs", Result<void>(listed));
+    sizes = TRY(repository_.list_sizes(FileKind::pack));
     packs_ = repository_.index().by_pack();
     report_.packs = packs_.size();
     report_.blobs = repository_.index().blob_count();

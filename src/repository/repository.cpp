@@ -171,16 +171,23 @@ Result<void> Repository::remove_file(FileKind kind, const Id& id) {
   return backend_->remove(name_of_file(kind, id));
 }
 
-Result<std::vector<Id>> Repository::list_files(FileKind kind) const {
-  std::vector<Id> ids;
+Result<std::unordered_map<Id, std::uint64_t>> Repository::list_sizes(FileKind kind) const {
+  std::unordered_map<Id, std::uint64_t> sizes;
   const auto listed =
       backend_->list(folder_of(kind), [&](const storage::ObjectInfo& info) -> Result<void> {
         Id id;
         const std::size_t slash = info.name.rfind('/');
-        if (Id::parse(std::string_view(info.name).substr(slash + 1), id)) ids.push_back(id);
+        if (Id::parse(std::string_view(info.name).substr(slash + 1), id)) sizes[id] = info.bytes;
         return {};
       });
   TRY_DURING("list " + std::string(folder_of(kind)), Result<void>(listed));
+  return sizes;
+}
+
+Result<std::vector<Id>> Repository::list_files(FileKind kind) const {
+  std::vector<Id> ids;
+  const auto sizes = TRY(list_sizes(kind));
+  for (const auto& [id, bytes] : sizes) ids.push_back(id);
   std::sort(ids.begin(), ids.end());
   return ids;
 }

@@ -46,7 +46,9 @@ class Repository {
   Result<Id> save_file(FileKind kind, std::string_view text);
   Result<Bytes> load_file(FileKind kind, const Id& id) const;
   Result<void> remove_file(FileKind kind, const Id& id);
-  Result<std::vector<Id>> list_files(FileKind kind) const;
+  // Of one kind, with their sizes; names that are no ids are not ours.
+  Result<std::unordered_map<Id, std::uint64_t>> list_sizes(FileKind kind) const;
+  Result<std::vector<Id>> list_files(FileKind kind) const;  // in order
 
   // The plain bytes of a blob, held against its id.
   Result<Bytes> load_blob(BlobType type, const Id& id) const;

@@ -74,7 +74,8 @@ class Unusable(support.Case):
         self.init()
         config = self.repo / "config"
         config.chmod(0o600)
-        config.write_bytes(config.read_bytes()[:-1] + b"\0")
+        sealed = config.read_bytes()
+        config.write_bytes(sealed[:-1] + bytes([sealed[-1] ^ 1]))
         self.fails("list", expect=support.FAILURE, code="corrupt", says=["config"])
 
 
