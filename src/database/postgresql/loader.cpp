@@ -1,0 +1,197 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "database/postgresql/loader.h"
+
+#include <algorithm>
+#include <thread>
+
+#include "base/limits.h"
+#include "base/text.h"
+#include "database/postgresql/archive.h"
+#include "database/postgresql/post_data.h"
+#include "database/postgresql/staged_check.h"
+
+namespace stillpoint::database::postgresql {
+namespace {
+
+constexpr std::string_view large_objects_path = "data/large_objects.dump";
+constexpr const char* pre_data_step = "pre-data";
+constexpr std::uint64_t schema_bytes_max = limits::GiB;
+// A small table is filled in less time than it takes to truncate it, which FREEZE needs.
+constexpr std::uint64_t freeze_bytes_min = limits::MiB;
+
+unsigned writers_of(const RestoreOptions& options) {
+  constexpr unsigned few = 2;
+  constexpr unsigned many = 8;
+  if (options.writers != 0) return options.writers;
+  return std::clamp(std::thread::hardware_concurrency(), few, many);
+}
+
+// "data/public/accounts" of "data/public/accounts/0000".
+std::string folder_of(const std::string& path) {
+  return path.substr(0, path.rfind('/'));
+}
+
+bool is_schema(std::string_view path) {
+  return path.starts_with("schema/");
+}
+
+}  // namespace
+
+// Small enough to be held in memory until all of them are there.
+class Loader::SchemaPart : public Target::StagedPart {
+ public:
+  SchemaPart(Loader& loader, std::string path, std::uint64_t bytes, std::stop_token stop)
+      : loader_(loader), path_(std::move(path)), bytes_(bytes), stop_(std::move(stop)) {
+    text_.reserve(bytes);
+  }
+  Result<void> write(std::uint64_t offset, ByteView bytes) override {
+    if (offset != text_.size()) return fail(Errc::internal, "{}: pieces out of order", path_);
+    text_ += base::text_of(bytes);
+    return {};
+  }
+  Result<void> finish() override {
+    if (text_.size() != bytes_) {
+      return fail(Errc::corrupt, "{} of its {} bytes came", text_.size(), bytes_);
+    }
+    return loader_.take_schema(path_, std::move(text_), stop_);
+  }
+
+ private:
+  Loader& loader_;
+  const std::string path_;
+  const std::uint64_t bytes_;
+  const std::stop_token stop_;
+  std::string text_;
+};
+
+// The large objects come out of an archive, which pg_restore reads.
+class LargeObjectsPart : public Target::StagedPart {
+ public:
+  LargeObjectsPart(Staging& staging, std::unique_ptr<Target::StagedPart> archive)
+      : staging_(staging), archive_(std::move(archive)) {}
+  Result<void> write(std::uint64_t offset, ByteView bytes) override {
+    return archive_->write(offset, bytes);
+  }
+  Result<void> finish() override {
+    TRY_DURING("restore the large objects", archive_->finish());
+    Staging::Loan session = TRY(staging_.borrow({}));
+    const std::string step(large_objects_path);
+    TRY(staging_.note(*session, step));
+    staging_.confirm(step);
+    session.give_back();
+    return {};
+  }
+
+ private:
+  Staging& staging_;
+  std::unique_ptr<Target::StagedPart> archive_;
+};
+
+Loader::Loader(const Content& content, const RestoreOptions& options)
+    : content_(content), options_(options), writers_(writers_of(options)) {
+  for (const std::string& path : content_.paths) {
+    if (is_read_by_restore(path)) ++schema_parts_expected_;
+    if (data_path_of(path)) ++parts_of_table_[folder_of(path)];
+  }
+}
+
+void Loader::resume(const Staging& staging) {
+  for (const auto& [step, receipt] : staging.all_done()) staged_before_.insert(step);
+}
+
+bool Loader::wants(const std::string& path) const {
+  if (is_schema(path)) return is_read_by_restore(path);
+  return !staged_before_.contains(path);
+}
+
+Result<std::unique_ptr<Target::StagedPart>> Loader::stage(const std::string& path,
+                                                          std::uint64_t bytes,
+                                                          const std::stop_token& stop) {
+  if (is_schema(path)) {
+    if (bytes > schema_bytes_max) return fail(Errc::unsupported, "{} is too large", path);
+    return std::make_unique<SchemaPart>(*this, path, bytes, stop);
+  }
+  if (staging_ == nullptr) return fail(Errc::corrupt, "the backup's schema is not complete");
+  if (path == large_objects_path) {
+    ArchiveOptions archive;
+    archive.arguments = {"--section=data", "--single-transaction"};
+    if (options_.no_owner) archive.arguments.insert(archive.arguments.end(), {"--no-owner"});
+    return std::make_unique<LargeObjectsPart>(
+        *staging_, TRY(stream_archive(staging_->control(), archive, stop)));
+  }
+  const CopyTable table = TRY(table_of(path, bytes));
+  return copy_in(*staging_, table, path, bytes, stop);
+}
+
+Result<CopyTable> Loader::table_of(const std::string& path, std::uint64_t bytes) const {
+  const auto place = data_path_of(path);
+  if (!place) {
+    return fail(Errc::unsupported, "a PostgreSQL database has no part {}", base::printable(path));
+  }
+  const BackupTable* table = schema_.find(place->schema, place->name);
+  if (table == nullptr) {
+    return fail(Errc::corrupt, "schema/tables.json does not know the table of {}", path);
+  }
+  const auto parts = parts_of_table_.find(folder_of(path));
+  const bool alone = parts != parts_of_table_.end() && parts->second == 1;
+  const bool freeze = alone && !table->of_extension && bytes >= freeze_bytes_min;
+  return CopyTable{table->schema, table->name, table->copy_columns, schema_.database.encoding,
+                   freeze};
+}
+
+Result<void> Loader::take_schema(const std::string& path, std::string text,
+                                 const std::stop_token& stop) {
+  schema_parts_[path] = std::move(text);
+  if (schema_parts_.size() < schema_parts_expected_) return {};
+  schema_ = TRY(read_backup_schema(schema_parts_));
+  schema_parts_.clear();
+  staging_ = TRY(lay_out_(stop));
+  return restore_pre_data(stop);
+}
+
+Result<void> Loader::check_extensions(const std::stop_token& stop) {
+  const std::vector<std::string> names =
+      TRY(extensions_in(staging_->control(), schema_.archive, stop));
+  for (const std::string& name : names) {
+    const auto known = TRY(
+        staging_->control().query("SELECT FROM pg_available_extensions WHERE name = $1", {name}));
+    if (!known.empty()) continue;
+    return fail(Error{
+        Errc::unsupported,
+        fmt::format("the backup needs the extension {}, which the server lacks",
+                    base::printable(name)),
+        fmt::format("install it on the server (Debian: a package postgresql-{}-…; those of "
+                    "PostgreSQL itself are in its contrib package), and run the same command again",
+                    staging_->control().server_version() / 10000)});
+  }
+  return {};
+}
+
+Result<void> Loader::restore_pre_data(const std::stop_token& stop) {
+  if (staging_->done(pre_data_step)) return {};
+  TRY(check_extensions(stop));
+  ArchiveOptions archive;
+  archive.arguments = {"--section=pre-data", "--single-transaction"};
+  if (options_.no_owner) {
+    archive.arguments.insert(archive.arguments.end(), {"--no-owner", "--no-acl"});
+  }
+  TRY_DURING("make the schema",
+             restore_archive(staging_->control(), schema_.archive, archive, stop));
+  return staging_->finished(pre_data_step);
+}
+
+Result<void> Loader::complete(const std::stop_token& stop) {
+  if (staging_ == nullptr) return fail(Errc::corrupt, "the backup's schema is not complete");
+  return make_post_data(*staging_, schema_, {writers_, options_.no_owner}, stop);
+}
+
+Result<void> Loader::verify(const std::stop_token& stop) {
+  if (staging_ == nullptr) return fail(Errc::internal, "nothing is staged");
+  TRY(check_receipts(*staging_, content_.objects));
+  TRY(check_catalog(*staging_, schema_, content_.objects));
+  if (!options_.read_back) return {};
+  TRY_DURING("read back", read_back(*staging_, schema_, content_.objects, writers_, stop));
+  return {};
+}
+
+}  // namespace stillpoint::database::postgresql
