@@ -68,6 +68,20 @@ Result<void> add_parents(Connection& session, std::map<Oid, Table*>& tables) {
   return {};
 }
 
+// Of each such partitioned table; PostgreSQL's own hash of enums is the only one that takes their
+// oids.
+Result<void> mark_hashed_by_enum(Connection& session, std::map<Oid, Table*>& tables) {
+  const std::vector<Row> rows = TRY(session.query(
+      "SELECT p.partrelid FROM pg_partitioned_table p WHERE EXISTS (SELECT FROM pg_opclass o"
+      " JOIN pg_am m ON m.oid = o.opcmethod WHERE o.oid = ANY (p.partclass)"
+      " AND m.amname = 'hash' AND o.opcintype = 'pg_catalog.anyenum'::regtype)"));
+  for (const Row& row : rows) {
+    const auto found = tables.find(oid_of(row, 0));
+    if (found != tables.end()) found->second->hashed_by_enum = true;
+  }
+  return {};
+}
+
 Result<std::vector<Sequence>> list_sequences(Connection& session) {
   const std::vector<Row> rows = TRY(session.query(
       "SELECT c.oid, n.nspname, c.relname, coalesce((SELECT o.refobjid FROM pg_depend o"
@@ -149,6 +163,16 @@ const Table* Inventory::find(Oid oid) const {
   return found == tables.end() ? nullptr : &*found;
 }
 
+const Table& Inventory::load_through(const Table& table) const {
+  const Table* through = &table;
+  for (const Table* at = &table; at->partition && !at->parents.empty();) {
+    at = find(at->parents.front());
+    if (at == nullptr || !at->chosen) break;
+    if (at->hashed_by_enum) through = at;
+  }
+  return *through;
+}
+
 Result<Inventory> take_inventory(Connection& session) {
   Inventory inventory;
   inventory.tables = TRY_DURING("list the tables", list_tables(session));
@@ -159,6 +183,7 @@ Result<Inventory> take_inventory(Connection& session) {
   }
   TRY_DURING("list the columns", add_columns(session, by_oid));
   TRY_DURING("list the partitions", add_parents(session, by_oid));
+  TRY_DURING("list the partitions", mark_hashed_by_enum(session, by_oid));
   inventory.sequences = TRY_DURING("list the sequences", list_sequences(session));
   inventory.definitions = TRY_DURING("list the views", list_definitions(session));
   for (const Sequence& sequence : inventory.sequences) TRY(check_name(sequence.shown()));

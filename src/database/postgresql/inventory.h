@@ -28,6 +28,8 @@ struct Table {
   std::string condition = {};  // "WHERE …": rows of an extension's table that are the user's own
   std::vector<std::string> columns = {};  // those that COPY takes, in order
   std::vector<Oid> parents = {};          // what it is a partition of, or inherits from
+  // By the hash of an enum's value, which is another one wherever the enum is made anew.
+  bool hashed_by_enum = false;
   bool chosen = true;
   bool rows_chosen = true;  // else it is there for the sake of others only
 
@@ -73,6 +75,8 @@ struct Inventory {
   bool large_objects = false;
 
   const Table* find(Oid oid) const;
+  // The table through which a table's rows have to be loaded: mostly itself.
+  const Table& load_through(const Table& table) const;
 };
 
 // Of the session's snapshot, where it has one open. Waits for no table's lock.

@@ -22,9 +22,10 @@ struct Renaming {
   std::vector<std::string> after;
 };
 
-Renaming rename(const Table& original) {
-  Renaming renaming{original, {}, {}};
+Renaming rename(const LoadPart& part) {
+  Renaming renaming{*part.through, {}, {}};
   Table& table = renaming.table;
+  table.columns = part.table->columns;
   const auto change = [&](const std::string& on, const std::string& what, const std::string& from,
                           const std::string& to) {
     renaming.before.push_back("ALTER " + on + " RENAME " + what + quote_name(from) + " TO " +
@@ -74,7 +75,7 @@ std::string load_script(const std::vector<LoadPart>& parts,
       "SET lc_monetary = 'C';\n\n";
   if (encoding == "SQL_ASCII") script.replace(script.find("UTF8"), 4, "SQL_ASCII");
   for (const LoadPart& part : parts) {
-    const Renaming renamed = rename(*part.table);
+    const Renaming renamed = rename(part);
     for (const std::string& sql : renamed.before) script += sql + "\n";
     script += "\\copy " + renamed.table.quoted() + " " + column_list(renamed.table) + " from '" +
               part.path + "' with (encoding " + quote_text(encoding) + ")\n";

@@ -11,6 +11,7 @@ namespace stillpoint::database::postgresql {
 
 struct LoadPart {
   const Table* table = nullptr;
+  const Table* through = nullptr;  // which is named instead of it
   std::string path = {};  // "data/public/accounts/0000"
 };
 

@@ -88,7 +88,8 @@ Result<Object> PostgresqlDatabase::schema_object() {
   if (!tablespaces_.empty()) add("tablespaces.sql", Source::What::text, tablespaces_);
   std::vector<LoadPart> loads;
   for (const auto& [path, source] : sources_) {
-    if (source.what == Source::What::rows) loads.push_back({source.table, path});
+    if (source.what != Source::What::rows) continue;
+    loads.push_back({source.table, &inventory_.load_through(*source.table), path});
   }
   add("load.sql", Source::What::text,
       load_script(loads, sequences, holder_->server_encoding(), with_large_objects()));

@@ -118,7 +118,7 @@ Result<void> check_privileges(Connection& session, const Inventory& inventory) {
   add("may not read the large object", missing.large_objects);
   add("would not see all rows (row security) of", missing.hidden);
   return fail(Error{Errc::denied, "user " + missing.role + " " + base::join(what, "; "),
-                    "as a superuser, in this database: " + base::join(grants, " ")});
+                    "as a superuser, in this database:\n" + base::join(grants, "\n")});
 }
 
 }  // namespace stillpoint::database::postgresql

@@ -142,6 +142,8 @@ Result<std::string> tables_json(Connection& session, const Inventory& inventory)
     // What COPY is given is ours to say.
     const Table& table = *by_oid.at(static_cast<Oid>(row.number(0)));
     nlohmann::json copy = {{"columns", table.columns}, {"condition", table.condition}};
+    const Table& through = inventory.load_through(table);
+    if (&through != &table) copy["through"] = {{"schema", through.schema}, {"name", through.name}};
     if (table.partitioned || !table.rows_chosen) copy = nullptr;
     std::string text = row.text(1);
     text.pop_back();

@@ -47,6 +47,7 @@ class Gatherer {
 Result<std::unique_ptr<TableReader>> TableReader::connect(Connection& holder, unsigned count,
                                                           std::stop_token stop) {
   std::unique_ptr<TableReader> reader(new TableReader(holder));
+  if (count == 1) return reader;
   for (unsigned i = 0; i < count; ++i) {
     auto session = Connection::connect({}, {.like = &holder, .stop = stop});
     if (!session) {
@@ -109,8 +110,18 @@ Result<Receipt> TableReader::copy(Connection& session, const Table& table, const
   return gatherer.receipt();
 }
 
+Result<Receipt> TableReader::copy_by_holder(const Table& table, const PageRange& range, Sink& sink,
+                                            std::stop_token stop) {
+  const std::lock_guard lock(holder_mutex_);
+  const Result<Receipt> receipt = copy(holder_, table, range, sink, std::move(stop));
+  holder_.obey({});
+  holder_.unlimit();
+  return receipt;
+}
+
 Result<Receipt> TableReader::read(const Table& table, const PageRange& range, Sink& sink,
                                   std::stop_token stop) {
+  if (all_.empty()) return copy_by_holder(table, range, sink, std::move(stop));
   Connection* session = TRY(lease(stop));
   struct Return {
     TableReader& reader;
@@ -139,11 +150,7 @@ Result<Receipt> TableReader::read(const Table& table, const PageRange& range, Si
     if (receipt && !ended) return fail(ended.error());
     return receipt;
   }
-  const std::lock_guard lock(holder_mutex_);
-  receipt = copy(holder_, table, range, sink, stop);
-  holder_.obey({});
-  holder_.unlimit();
-  return receipt;
+  return copy_by_holder(table, range, sink, std::move(stop));
 }
 
 }  // namespace stillpoint::database::postgresql

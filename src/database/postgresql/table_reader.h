@@ -2,6 +2,7 @@
 // Several sessions that read tables at once, all from one snapshot.
 #pragma once
 
+#include <algorithm>
 #include <condition_variable>
 #include <memory>
 #include <mutex>
@@ -20,10 +21,11 @@ namespace stillpoint::database::postgresql {
 
 class TableReader {
  public:
-  // Connects `count` sessions to the server of `holder`; fewer, where it has no more to give.
+  // Connects `count` sessions to the server of `holder`; fewer, where it has no more to give. With
+  // one or none the holder itself reads.
   static Result<std::unique_ptr<TableReader>> connect(Connection& holder, unsigned count,
                                                       std::stop_token stop);
-  unsigned sessions() const { return static_cast<unsigned>(all_.size()); }
+  unsigned sessions() const { return std::max(1U, static_cast<unsigned>(all_.size())); }
 
   // From now on the sessions read the snapshot that `holder` has exported.
   void open(std::string snapshot, base::Duration open_max);
@@ -40,6 +42,8 @@ class TableReader {
   void give_back(Connection* session);
   Result<Receipt> copy(Connection& session, const Table& table, const PageRange& range, Sink& sink,
                        std::stop_token stop) const;
+  Result<Receipt> copy_by_holder(const Table& table, const PageRange& range, Sink& sink,
+                                 std::stop_token stop);
   Error explain(Error error) const;
 
   Connection& holder_;
