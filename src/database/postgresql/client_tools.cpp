@@ -80,7 +80,13 @@ Result<ClientTools> find_client_tools(int server_version) {
 }
 
 ToolTarget target_of(const Connection& session) {
-  return {session.connection_text(), std::string(session.password())};
+  ToolTarget target{session.connection_text(), std::string(session.password()), {}};
+  for (const auto& [keyword, value] : session.secrets()) {
+    target.service +=
+        (target.service.empty() ? "[stillpoint]\n" : "") + keyword + "=" + value + "\n";
+  }
+  if (!target.service.empty()) target.connection += " service='stillpoint'";
+  return target;
 }
 
 Result<std::string> run_client_tool(const ClientTools& tools, const std::string& name,
@@ -97,6 +103,11 @@ Result<std::string> run_client_tool(const ClientTools& tools, const std::string&
                          {"PGCLIENTENCODING", ""},
                          {"LC_ALL", "C"}};
   program.descriptors = {password.descriptor()};
+  const base::File service = TRY(base::make_memory_file(target.service));
+  if (!target.service.empty()) {
+    program.environment.emplace_back("PGSERVICEFILE", base::memory_file_path(service));
+    program.descriptors.push_back(service.descriptor());
+  }
   return base::run_program(program, output, std::move(stop));
 }
 

@@ -27,6 +27,7 @@ Result<ClientTools> find_client_tools(int server_version);
 struct ToolTarget {
   std::string connection = {};
   std::string password = {};
+  std::string service = {};  // a service file with further secrets; empty: there are none
 };
 ToolTarget target_of(const Connection& session);
 

@@ -27,6 +27,7 @@ Result<std::vector<Table>> list_tables(Connection& session) {
   const std::vector<Row> rows = TRY(session.query(
       "SELECT c.oid, n.nspname, c.relname, c.relkind = 'p', c.relispartition,"
       " c.relpersistence = 'u', row_security_active(c.oid), c.relfilenode,"
+      " coalesce((SELECT amname = 'heap' FROM pg_am WHERE pg_am.oid = c.relam), false),"
       " coalesce(e.extcondition[array_position(e.extconfig, c.oid)], '')" +
       users_relations + " AND c.relkind IN ('r', 'p') ORDER BY n.nspname, c.relname"));
   std::vector<Table> tables;
@@ -40,7 +41,8 @@ Result<std::vector<Table>> list_tables(Connection& session) {
     table.unlogged = row.flag(5);
     table.row_security = row.flag(6);
     table.file_node = row.text(7);
-    table.condition = row.text(8);
+    table.heap = row.flag(8);
+    table.condition = row.text(9);
     tables.push_back(std::move(table));
   }
   return tables;

@@ -21,6 +21,7 @@ struct Table {
   bool partitioned = false;  // has no rows of its own
   bool partition = false;
   bool unlogged = false;
+  bool heap = true;            // stored as PostgreSQL does by itself: it can be read in ranges
   bool row_security = false;   // its policies would hide rows from this user
   std::string file_node = {};  // of its pg_class row: another one when it was written anew
   std::uint64_t pages = 0;     // of the table itself

@@ -95,12 +95,14 @@ const std::string every_kind = R"sql(
     mood shop.mood, amount shop.positive, duo shop.pair, doubled int GENERATED ALWAYS AS
     (amount * 2) STORED, tags hstore, gone int, CONSTRAINT named CHECK (name <> 'bad'));
   ALTER TABLE shop.items DROP COLUMN gone;
-  COMMENT ON TABLE shop.items IS 'things'; COMMENT ON COLUMN shop.items.name IS 'what it is called';
+  COMMENT ON TABLE shop.items IS 'things';
+  COMMENT ON COLUMN shop.items.name IS 'what it is called';
   CREATE INDEX by_mood ON shop.items USING btree (mood) INCLUDE (name) WHERE amount > 5;
   CREATE UNIQUE INDEX "by USING name" ON shop.items (lower(name::text) DESC);
   INSERT INTO shop.items(name, mood, amount, duo, tags) SELECT 'item ' || i, 'ok'::shop.mood, i,
     ROW(i, 'x' || i)::shop.pair, 'a=>1' FROM generate_series(1, 200) i;
-  CREATE TABLE shop.orders (id serial PRIMARY KEY, item int REFERENCES shop.items ON DELETE CASCADE);
+  CREATE TABLE shop.orders (id serial PRIMARY KEY, item int REFERENCES shop.items ON
+    DELETE CASCADE);
   INSERT INTO shop.orders(item) SELECT 1 + i % 200 FROM generate_series(1, 500) i;
   CREATE TABLE shop.events (at date, what text) PARTITION BY RANGE (at);
   CREATE TABLE shop.events_2025 PARTITION OF shop.events FOR VALUES FROM ('2025-01-01') TO
@@ -295,16 +297,22 @@ const std::string all_types = R"sql(
     ah tstzrange, ai nummultirange, aj point, ak polygon, al circle, am box, an path, ao line,
     ap lseg, aq pg_lsn, ar name, as_ "char", at_ oid, au regclass, av int4multirange);
   INSERT INTO public.types VALUES (-32768, -2147483648, -9223372036854775808,
-    'NaN', '-Infinity', 4.9406564584124654e-324, '-92233720368547758.08', '', '', '', '', '-infinity',
-    'infinity', '4713-01-01 BC', '00:00', '24:00:00-15:59', '-178000000 years', true, '::/0', '::/0',
-    '00:00:00:00:00:00', 'ff:ff:ff:ff:ff:ff:ff:ff', '000', '', '', '', '00000000-0000-0000-0000-000000000000',
+    'NaN', '-Infinity', 4.9406564584124654e-324, '-92233720368547758.08', '', '', '', '',
+    '-infinity',
+    'infinity', '4713-01-01 BC', '00:00', '24:00:00-15:59', '-178000000 years', true, '::/0',
+    '::/0',
+    '00:00:00:00:00:00', 'ff:ff:ff:ff:ff:ff:ff:ff', '000', '', '', '',
+    '00000000-0000-0000-0000-000000000000',
     '<a>x</a>', '{"a":  1}', 'null', '{}', '{{"a,b",NULL},{"","\"\\"}}', 'empty', '(,)', '{}',
     '(NaN,-0)', '((0,0))', '<(1,1),0>', '((1,2),(3,4))', '[(0,0),(1e300,1)]', '{1,0,0}',
     '[(0,0),(1,1)]', '0/0', 'n', 'c', 4294967295, 'pg_class', '{[1,2),[5,7)}'),
    (32767, 2147483647, 9223372036854775807, 1e130000, 'NaN', 1.7976931348623157e308,
-    '92233720368547758.07', E'\t\n\r\\\b', 'ÄÖ💰', '  a', '\x00ff0a5c', '294276-12-31 23:59:59.999999',
-    '0001-01-01 00:00:00 BC', '5874897-12-31', '23:59:59.999999', '00:00+15:59', '1 year 2 mons -3 days 04:05:06.789',
-    false, '1.2.3.4/8', '10.0.0.0/8', '08:00:2b:01:02:03', '08:00:2b:01:02:03:04:05', '111', '10101',
+    '92233720368547758.07', E'\t\n\r\\\b', 'ÄÖ💰', '  a', '\x00ff0a5c',
+    '294276-12-31 23:59:59.999999',
+    '0001-01-01 00:00:00 BC', '5874897-12-31', '23:59:59.999999', '00:00+15:59',
+    '1 year 2 mons -3 days 04:05:06.789',
+    false, '1.2.3.4/8', '10.0.0.0/8', '08:00:2b:01:02:03', '08:00:2b:01:02:03:04:05', '111',
+    '10101',
     'a:1A fat:2B,4C', 'fat & (rat | cat)', 'ffffffff-ffff-ffff-ffff-ffffffffffff', 'a<b/>c',
     '[]', '{"k":[1,2.50,"é"]}', '[0:1]={1,NULL}', NULL, '[1,10)', '["2020-01-01 00:00+00",)',
     '{[1.5,2.5]}', '(1,2)', '((0,0),(1,1),(1,0))', '<(0,0),5>', '((0,0),(0,0))', '((0,0),(1,1))',

@@ -23,7 +23,8 @@ std::string names_of(const Table& table) {
 }  // namespace
 
 std::vector<PageRange> page_ranges(const Table& table, int server_version) {
-  if (server_version < 140000 || !table.condition.empty() || table.pages == 0) return {{}};
+  const bool seekable = server_version >= 140000 && table.heap && table.condition.empty();
+  if (!seekable || table.pages == 0) return {{}};
   std::uint64_t pages = pages_usual;
   // Large values are stored elsewhere: some tables are mostly that.
   while (pages > pages_min && table.bytes / table.pages * pages > part_bytes_wanted) pages /= 2;

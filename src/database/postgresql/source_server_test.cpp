@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Standbys, poolers, servers that are full, roles with limits.
 #include <chrono>
+#include <cstdlib>
 #include <fstream>
 #include <thread>
 
@@ -23,6 +24,7 @@ using std::chrono::seconds;
 using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::Not;
 using ::testing::StartsWith;
 
 TEST(PostgresqlStandby, IsReadButHoldsNoWrites) {
@@ -96,6 +98,35 @@ TEST(PostgresqlPooler, IsRefused) {
                                          HasSubstr("the server's own host and port")));
   ::kill(pooler, SIGKILL);
   ::waitpid(pooler, nullptr, 0);
+}
+
+// The password of the client's key reaches every session and pg_dump, and no command line.
+TEST(PostgresqlServer, KnowsUsByACertificateWithAGuardedKey) {
+  Server server(
+      {.access = {"hostssl all certified 127.0.0.1/32 cert", "host all certified all reject"}});
+  const std::string f = server.folder() + "/";
+  const std::string make =
+      "cd " + f +
+      " && openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 "
+      "-subj /CN=localhost -keyout data/server.key -out data/server.crt && "
+      "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -passout pass:sesame -days 2 "
+      "-subj /CN=certified -keyout client.key -out client.crt && cp client.crt data/root.crt && "
+      "chown --reference=data data/server.* data/root.crt && chmod 600 data/server.key client.key";
+  ASSERT_EQ(std::system(("(" + make + ") 2>/dev/null").c_str()), 0);
+  server.run("CREATE ROLE certified LOGIN SUPERUSER; CREATE TABLE public.t AS SELECT 1 AS i");
+  server.run("ALTER SYSTEM SET ssl = on");
+  server.run("ALTER SYSTEM SET ssl_ca_file = 'root.crt'");
+  server.restart();
+  const std::string url = server.url("postgres", "certified") + "?sslmode=require&sslcert=" + f +
+                          "client.crt&sslkey=" + f + "client.key&sslpassword=";
+  EXPECT_THAT(said(Connection::connect(Address{url + "wrong", {}, {}})), Not(StartsWith("ok")));
+  auto database = open_database(Address{url + "sesame", {}, {}}, {}).value();
+  EXPECT_THAT(database->url(), Not(HasSubstr("sesame")));
+  ASSERT_EQ(prepared(*database), "ok");
+  ASSERT_EQ(open_now(*database), "ok");
+  const auto copy = database::testing::copy_of(*database);
+  EXPECT_THAT(copy.parts.at("schema/pre-data.sql"), HasSubstr("CREATE TABLE public.t"));
+  EXPECT_EQ(copy.parts.at("data/public/t/0000"), "1\n");
 }
 
 TEST(PostgresqlServer, WithFewConnectionsHasFewReaders) {
