@@ -129,17 +129,17 @@ TEST(PostgresqlPrivileges, TheMissingGrantsAreNamedAndAreEnough) {
     }
     EXPECT_EQ(prepared.error().code, Errc::denied);
     const std::string& advice = prepared.error().advice;
-    const std::string sql = advice.substr(advice.find(": ") + 2);
+    const std::string sql = advice.substr(advice.find(":\n") + 2);
     EXPECT_THAT(sql, Not(HasSubstr("granted")));
     EXPECT_THAT(sql, Not(HasSubstr("4712")));
     done += sql;
     server.run(sql);
   }
   EXPECT_EQ(done,
-            "GRANT USAGE ON SCHEMA \"Odd one\", \"order\" TO \"Back up\"; "
+            "GRANT USAGE ON SCHEMA \"Odd one\", \"order\" TO \"Back up\";\n"
             "GRANT SELECT ON TABLE \"Odd one\".\"T.x\", \"order\".guarded, public.\"user\" TO "
-            "\"Back up\"; GRANT SELECT ON SEQUENCE public.numbers TO \"Back up\"; "
-            "GRANT SELECT ON LARGE OBJECT 4711 TO \"Back up\"; ALTER ROLE \"Back up\" BYPASSRLS;");
+            "\"Back up\";\nGRANT SELECT ON SEQUENCE public.numbers TO \"Back up\";\n"
+            "GRANT SELECT ON LARGE OBJECT 4711 TO \"Back up\";\nALTER ROLE \"Back up\" BYPASSRLS;");
 }
 
 TEST(PostgresqlPrivileges, OfManyTablesTheGeneralRightIsNamed) {

@@ -51,13 +51,14 @@ Result<std::unique_ptr<TableReader>> TableReader::connect(Connection& holder, un
   for (unsigned i = 0; i < count; ++i) {
     auto session = Connection::connect({}, {.like = &holder, .stop = stop});
     if (!session) {
-      const bool full = session.error().code == Errc::unavailable && reader->all_.size() > 1;
-      if (full) {  // pg_dump needs a connection, too
+      if (session.error().code != Errc::unavailable) {
+        return fail(std::move(session.error()).during("connect to read"));
+      }
+      if (!reader->all_.empty()) {  // pg_dump needs a connection, too
         reader->free_.pop_back();
         reader->all_.pop_back();
-        break;
       }
-      return fail(std::move(session.error()).during("connect to read"));
+      break;
     }
     reader->all_.push_back(std::make_unique<Connection>(std::move(*session)));
     reader->free_.push_back(reader->all_.back().get());
