@@ -84,7 +84,9 @@ bool is_read_by_restore(std::string_view path) {
 
 Result<BackupSchema> read_backup_schema(const std::map<std::string, std::string>& parts) {
   BackupSchema schema;
-  schema.archive = TRY(base::make_memory_file(*TRY(part(parts, archive_path))));
+  const auto archive = parts.find(std::string(archive_path));
+  if (archive != parts.end()) schema.archive = TRY(base::make_memory_file(archive->second));
+  schema.tables_json = *TRY(part(parts, tables_path));
   const std::string* database = TRY(part(parts, database_path));
   schema.database = TRY(parse_database_settings(*database));
   TRY(read_json(parts, tables_path, [&](const nlohmann::json& json) {
@@ -97,6 +99,10 @@ Result<BackupSchema> read_backup_schema(const std::map<std::string, std::string>
     for (const auto& one : json.at("sequences")) schema.sequences.push_back(sequence_of(one));
   }));
   return schema;
+}
+
+std::string folder_of_table(const QualifiedName& table) {
+  return "data/" + base::percent_encode(table.schema) + "/" + base::percent_encode(table.name);
 }
 
 std::optional<DataPath> data_path_of(std::string_view path) {

@@ -35,9 +35,10 @@ struct BackupSequence {
 };
 
 struct BackupSchema {
-  base::File archive;  // schema/schema.dump, in memory
+  base::File archive;  // schema/schema.dump, in memory; closed where it was not asked for
   DatabaseSettings database;
   std::vector<BackupTable> tables;
+  std::string tables_json;  // with all that it says of them
   std::vector<BackupSequence> sequences;
   std::set<std::string> roles;  // that own tables or have privileges on them
 
@@ -54,5 +55,7 @@ struct DataPath {
   std::string name = {};
 };
 std::optional<DataPath> data_path_of(std::string_view path);
+// "data/public/accounts"
+std::string folder_of_table(const QualifiedName& table);
 
 }  // namespace stillpoint::database::postgresql

@@ -13,6 +13,7 @@
 namespace stillpoint::database::postgresql {
 namespace {
 
+constexpr std::string_view archive_path = "schema/schema.dump";
 constexpr std::string_view large_objects_path = "data/large_objects.dump";
 constexpr const char* pre_data_step = "pre-data";
 constexpr std::uint64_t schema_bytes_max = limits::GiB;
@@ -99,8 +100,14 @@ void Loader::resume(const Staging& staging) {
   for (const auto& [step, receipt] : staging.all_done()) staged_before_.insert(step);
 }
 
+void Loader::only(std::map<std::string, QualifiedName> tables) {
+  only_ = std::move(tables);
+  --schema_parts_expected_;  // the archive is not needed
+}
+
 bool Loader::wants(const std::string& path) const {
-  if (is_schema(path)) return is_read_by_restore(path);
+  if (is_schema(path)) return is_read_by_restore(path) && !(only_ && path == archive_path);
+  if (only_ && !only_->contains(folder_of(path))) return false;
   return !staged_before_.contains(path);
 }
 
@@ -135,8 +142,14 @@ Result<CopyTable> Loader::table_of(const std::string& path, std::uint64_t bytes)
   const auto parts = parts_of_table_.find(folder_of(path));
   const bool alone = parts != parts_of_table_.end() && parts->second == 1;
   const bool freeze = alone && !table->of_extension && bytes >= freeze_bytes_min;
-  return CopyTable{table->schema, table->name, table->copy_columns, schema_.database.encoding,
-                   freeze};
+  CopyTable copy{table->schema, table->name, table->copy_columns, schema_.database.encoding,
+                 freeze};
+  if (only_) {
+    const QualifiedName& staged = only_->at(folder_of(path));
+    copy.schema = staged.schema;
+    copy.name = staged.name;
+  }
+  return copy;
 }
 
 Result<void> Loader::take_schema(const std::string& path, std::string text,
@@ -146,7 +159,7 @@ Result<void> Loader::take_schema(const std::string& path, std::string text,
   schema_ = TRY(read_backup_schema(schema_parts_));
   schema_parts_.clear();
   staging_ = TRY(lay_out_(stop));
-  return restore_pre_data(stop);
+  return only_ ? Result<void>() : restore_pre_data(stop);
 }
 
 Result<void> Loader::check_extensions(const std::stop_token& stop) {
@@ -180,6 +193,34 @@ Result<void> Loader::restore_pre_data(const std::stop_token& stop) {
   return staging_->finished(pre_data_step);
 }
 
+std::vector<Object> Loader::expected() const {
+  std::vector<Object> objects;
+  for (const Object& object : content_.objects) {
+    const auto name = parse_qualified(object.name);
+    if (!only_ || (name && only_->contains(folder_of_table(*name)))) objects.push_back(object);
+  }
+  return objects;
+}
+
+std::vector<TableToRead> Loader::tables_to_read() const {
+  std::vector<TableToRead> tables;
+  const std::vector<Object> objects = expected();
+  for (const Object& object : objects) {
+    const auto name = parse_qualified(object.name);
+    const BackupTable* table = name ? schema_.find(name->schema, name->name) : nullptr;
+    if (!object.rows || table == nullptr || !table->has_rows || table->of_extension) continue;
+    CopyTable copy{table->schema, table->name, table->copy_columns, schema_.database.encoding,
+                   false};
+    if (only_) {
+      const QualifiedName& staged = only_->at(folder_of_table(*name));
+      copy.schema = staged.schema;
+      copy.name = staged.name;
+    }
+    tables.push_back({object, copy});
+  }
+  return tables;
+}
+
 Result<void> Loader::complete(const std::stop_token& stop) {
   if (staging_ == nullptr) return fail(Errc::corrupt, "the backup's schema is not complete");
   return make_post_data(*staging_, schema_, {writers_, options_.no_owner}, stop);
@@ -187,10 +228,10 @@ Result<void> Loader::complete(const std::stop_token& stop) {
 
 Result<void> Loader::verify(const std::stop_token& stop) {
   if (staging_ == nullptr) return fail(Errc::internal, "nothing is staged");
-  TRY(check_receipts(*staging_, content_.objects));
-  TRY(check_catalog(*staging_, schema_, content_.objects));
+  TRY(check_receipts(*staging_, expected()));
+  if (!only_) TRY(check_catalog(*staging_, schema_, content_.objects));
   if (!options_.read_back) return {};
-  TRY_DURING("read back", read_back(*staging_, schema_, content_.objects, writers_, stop));
+  TRY_DURING("read back", read_back(*staging_, tables_to_read(), writers_, stop));
   return {};
 }
 

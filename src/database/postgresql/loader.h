@@ -10,6 +10,7 @@
 
 #include "database/postgresql/backup_schema.h"
 #include "database/postgresql/copy_in.h"
+#include "database/postgresql/staged_check.h"
 #include "database/postgresql/staging.h"
 #include "database/target.h"
 
@@ -26,6 +27,9 @@ class Loader {
   // dead restore has filled in part.
   using LayOut = std::function<Result<Staging*>(const std::stop_token& stop)>;
   void lay_out_by(LayOut lay_out) { lay_out_ = std::move(lay_out); }
+  // Of the whole backup only these tables, by their folders ("data/public/accounts"), each under
+  // the name that it is staged by. lay_out makes them, and nothing else of the schema is restored.
+  void only(std::map<std::string, QualifiedName> tables);
   // What is staged already, and is not wanted again.
   void resume(const Staging& staging);
 
@@ -41,6 +45,8 @@ class Loader {
   Result<void> restore_pre_data(const std::stop_token& stop);
   Result<void> check_extensions(const std::stop_token& stop);
   Result<CopyTable> table_of(const std::string& path, std::uint64_t bytes) const;
+  std::vector<TableToRead> tables_to_read() const;
+  std::vector<Object> expected() const;
 
   const Content content_;
   const RestoreOptions options_;
@@ -50,6 +56,7 @@ class Loader {
   std::size_t schema_parts_expected_ = 0;
   std::map<std::string, unsigned> parts_of_table_;  // "data/public/accounts" → how many
   std::set<std::string> staged_before_;
+  std::optional<std::map<std::string, QualifiedName>> only_;
   BackupSchema schema_;
   Staging* staging_ = nullptr;
 };

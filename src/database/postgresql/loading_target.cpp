@@ -29,9 +29,11 @@ Result<std::vector<std::string>> missing(Connection& session, const std::set<std
 }  // namespace
 
 Result<void> LoadingTarget::connect(const std::stop_token& stop) {
-  if (server_ && server_->session().usable()) {
+  if (server_) {
     server_->session().obey(stop);
-    return {};
+    // It may have been idle for hours, and cut meanwhile.
+    const Result<void> alive = server_->session().execute("SELECT 1");
+    if (alive || alive.error().code == Errc::cancelled) return alive;
   }
   server_.reset();
   server_.emplace(TRY(Maintenance::connect(address_, stop)));

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "base/log.h"
 #include "base/text.h"
 #include "database/postgresql/archive.h"
 #include "pipeline/worker_pool.h"
@@ -29,6 +30,18 @@ Result<void> restore_section(Staging& staging, const BackupSchema& schema,
   }
   TRY(staging.finished("post-data begun"));
   return restore_archive(staging.control(), schema.archive, archive, stop);
+}
+
+// pg_dump has them made without connecting to the publisher, which would begin to send at once.
+Result<void> name_subscriptions(Staging& staging) {
+  const auto rows = TRY(staging.control().query(
+      "SELECT s.subname FROM pg_subscription s JOIN pg_database d ON d.oid = s.subdbid"
+      " WHERE d.datname = current_database() ORDER BY 1"));
+  for (const Row& row : rows) {
+    log(LogLevel::warning, "the subscription {} is restored disabled: see ALTER SUBSCRIPTION",
+        base::printable(row.text(0)));
+  }
+  return {};
 }
 
 // The large first. A partitioned table is read with all its partitions.
@@ -84,6 +97,7 @@ Result<void> make_post_data(Staging& staging, const BackupSchema& schema,
                restore_section(staging, schema, options, stop));
     TRY(staging.finished("post-data"));
   }
+  TRY(name_subscriptions(staging));
   if (!staging.done("analyze")) {
     TRY(analyze(staging, options.jobs, stop));
     TRY(staging.finished("analyze"));

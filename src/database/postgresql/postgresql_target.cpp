@@ -7,6 +7,7 @@
 #include "database/postgresql/in_place_target.h"
 #include "database/postgresql/location.h"
 #include "database/postgresql/rights.h"
+#include "database/postgresql/table_target.h"
 
 namespace stillpoint::database::postgresql {
 namespace {
@@ -221,6 +222,7 @@ Result<void> PostgresqlTarget::discard() {
 
 Result<std::unique_ptr<Target>> open_target(const Address& address, const RestoreOptions& options) {
   TRY(check_url(address.url));
+  if (!options.tables.empty()) return std::make_unique<TableTarget>(address, options);
   if (options.in_place) return std::make_unique<InPlaceTarget>(address, options);
   return std::make_unique<PostgresqlTarget>(address, options);
 }

@@ -7,48 +7,21 @@
 
 #include <gtest/gtest.h>
 
-#include "base/program.h"
 #include "base/text.h"
 #include "database/postgresql/in_place_target.h"
 #include "database/postgresql/leftovers.h"
-#include "database/postgresql/postgresql_database.h"
-#include "database/postgresql/testing.h"
-#include "database/testing.h"
+#include "database/postgresql/target_testing.h"
 
 namespace stillpoint::database::postgresql {
 namespace {
 
 using database::testing::Child;
 using database::testing::Copy;
-using database::testing::copy_of;
 using database::testing::restore;
 using database::testing::stage_all;
 using database::testing::stage_part;
-
-// What pg_dump makes of it.
-std::string dump(const testing::Server& server, const std::string& database,
-                 std::vector<std::string> options) {
-  std::string text;
-  options.insert(options.begin(), {testing::programs_folder() + "/pg_dump", "--restrict-key=x",
-                                   "--quote-all-identifiers", "--dbname=" + server.url(database)});
-  const auto ran = base::run_program({options, {}, {}},
-                                     [&](ByteView bytes) -> Result<void> {
-                                       text += base::text_of(bytes);
-                                       return {};
-                                     },
-                                     {});
-  EXPECT_TRUE(ran) << ran.error().message;
-  return text;
-}
-
-Copy back_up(const testing::Server& server, const std::string& database) {
-  PostgresqlDatabase source(server.address(database), {});
-  const auto prepared = source.prepare({});
-  EXPECT_TRUE(prepared) << prepared.error().message;
-  const auto opened = source.open(base::Deadline(std::chrono::seconds(10)));
-  EXPECT_TRUE(opened) << opened.error().message;
-  return copy_of(source);
-}
+using testing::back_up;
+using testing::dump;
 
 // The rows of each table in three parts.
 Copy in_parts(const Copy& whole) {
@@ -324,6 +297,80 @@ TEST_F(PostgresqlTargetTest, AKillInTheSwitchIsGoneOnWith) {
   const auto kept = restore(place, copy);
   ASSERT_TRUE(kept) << kept.error().message;
   expect_same(content("bank"), at_backup);
+}
+
+TEST_F(PostgresqlTargetTest, AKillBetweenIndexesIsGoneOnWith) {
+  const Copy copy = back_up(server_, "bank");
+  const auto at_backup = content("bank");
+  Child restorer([&] {
+    PostgresqlTarget place = target();
+    if (!do_steps(place, copy, 3)) ::_exit(1);
+    ::kill(::getpid(), SIGKILL);
+  });
+  EXPECT_TRUE(WIFSIGNALED(restorer.wait()));
+  // As if it had made some of what comes after the data.
+  const std::string staged = settled_leftovers().at(0).name;
+  const std::string schema =
+      server_.value("SELECT nspname FROM pg_namespace WHERE nspname LIKE 'stillpoint%'", staged);
+  server_.run("DELETE FROM " + schema + ".progress WHERE step IN ('post-data', 'analyze')", staged);
+  server_.run("ALTER TABLE money.accounts DROP CONSTRAINT accounts_owner_fkey", staged);
+  server_.run("DROP TRIGGER audit ON money.accounts; DROP POLICY own ON money.owners", staged);
+  RestoreOptions options;
+  options.resume = true;
+  PostgresqlTarget place = target("bank", options);
+  const auto kept = restore(place, copy);
+  ASSERT_TRUE(kept) << kept.error().message;
+  expect_same(content("bank"), at_backup);
+}
+
+TEST_F(PostgresqlTargetTest, UnloggedRowsThatACrashTookAreStagedAgain) {
+  const Copy copy = back_up(server_, "bank");
+  for (const int step : {2, 3}) {
+    Child restorer([&] {
+      PostgresqlTarget place = target("other");
+      if (!do_steps(place, copy, step)) ::_exit(1);
+      ::kill(::getpid(), SIGKILL);
+    });
+    EXPECT_TRUE(WIFSIGNALED(restorer.wait()));
+    server_.run("CHECKPOINT");
+    server_.kill();
+    server_.start();
+    RestoreOptions options;
+    options.resume = true;
+    PostgresqlTarget place = target("other", options);
+    const auto done = restore(place, copy);
+    ASSERT_TRUE(done) << done.error().message;
+    EXPECT_EQ(server_.value("SELECT a FROM public.fleeting", "other"), "1") << step;
+    server_.run("DROP DATABASE other");
+  }
+}
+
+TEST_F(PostgresqlTargetTest, AServerThatStopsLeavesTheOld) {
+  const Copy copy = back_up(server_, "bank");
+  const auto old = content("bank");
+  for (int step = 1; step <= 4; ++step) {
+    PostgresqlTarget place = target();
+    ASSERT_TRUE(do_steps(place, copy, step));
+    server_.restart();
+    EXPECT_TRUE(step < 4 || !place.swap());
+    EXPECT_TRUE(place.discard());
+    expect_same(content("bank"), old);
+    EXPECT_EQ(databases(), "bank postgres template0 template1");
+  }
+}
+
+TEST_F(PostgresqlTargetTest, ACutSessionLeavesTheOld) {
+  const Copy copy = back_up(server_, "bank");
+  const auto old = content("bank");
+  PostgresqlTarget place = target();
+  ASSERT_TRUE(do_steps(place, copy, 4));
+  server_.run(
+      "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE state ="
+      " 'idle in transaction' AND application_name = 'stillpoint restore'");
+  const auto switched = place.swap();
+  ASSERT_FALSE(switched);
+  EXPECT_EQ(switched.error().code, Errc::unavailable) << switched.error().message;
+  expect_same(content("bank"), old);
 }
 
 TEST_F(PostgresqlTargetTest, TheFenceNamesUsersOrCutsThem) {

@@ -51,8 +51,6 @@ std::string column_list(const std::vector<std::string>& columns) {
   return quoted.empty() ? "" : " (" + base::join(quoted, ", ") + ")";
 }
 
-}  // namespace
-
 Result<void> compare(const Object& expected, const Receipt& found) {
   const std::string name = base::printable(expected.name);
   if (expected.rows && found.rows != expected.rows) {
@@ -64,6 +62,20 @@ Result<void> compare(const Object& expected, const Receipt& found) {
   }
   return {};
 }
+
+Result<Receipt> read_table(Connection& session, const CopyTable& table) {
+  CopySum sum;
+  TRY(session.copy_out("COPY " + quote_qualified(table.schema, table.name) +
+                           column_list(table.columns) + " TO STDOUT WITH (FORMAT text, ENCODING " +
+                           quote_text(table.encoding) + ")",
+                       [&](ByteView row) -> Result<void> {
+                         sum.add(row);
+                         return {};
+                       }));
+  return sum.receipt();
+}
+
+}  // namespace
 
 Result<void> check_receipts(const Staging& staging, const std::vector<Object>& expected) {
   const auto staged = receipts_of_tables(staging);
@@ -111,37 +123,18 @@ Result<void> check_catalog(Staging& staging, const BackupSchema& schema,
   return {};
 }
 
-Result<Receipt> read_table(Connection& session, const CopyTable& table) {
-  CopySum sum;
-  TRY(session.copy_out("COPY " + quote_qualified(table.schema, table.name) +
-                           column_list(table.columns) + " TO STDOUT WITH (FORMAT text, ENCODING " +
-                           quote_text(table.encoding) + ")",
-                       [&](ByteView row) -> Result<void> {
-                         sum.add(row);
-                         return {};
-                       }));
-  return sum.receipt();
-}
-
-Result<void> read_back(Staging& staging, const BackupSchema& schema,
-                       const std::vector<Object>& expected, unsigned readers,
+Result<void> read_back(Staging& staging, const std::vector<TableToRead>& tables, unsigned readers,
                        const std::stop_token& stop) {
   pipeline::FirstError failure;
   const auto following = failure.follow(stop);
   pipeline::WorkerPool pool(std::max(readers, 1U), 1, failure);
-  for (const Object& object : expected) {
-    if (!is_table(object)) continue;
-    const QualifiedName name = TRY(parse_qualified(object.name));
-    const BackupTable* table = schema.find(name.schema, name.name);
-    if (table == nullptr || table->of_extension) continue;
-    TRY(pool.submit([&, table]() -> Result<void> {
+  for (const TableToRead& one : tables) {
+    TRY(pool.submit([&]() -> Result<void> {
       Staging::Loan session = TRY(staging.borrow(failure.token()));
-      const Receipt found =
-          TRY_DURING("read the table " + base::printable(object.name),
-                     read_table(*session, {table->schema, table->name, table->copy_columns,
-                                           schema.database.encoding, false}));
+      const Receipt found = TRY_DURING("read the table " + base::printable(one.expected.name),
+                                       read_table(*session, one.table));
       session.give_back();
-      return compare(object, found);
+      return compare(one.expected, found);
     }));
   }
   return pool.finish();

@@ -19,12 +19,11 @@ Result<void> check_receipts(const Staging& staging, const std::vector<Object>& e
 Result<void> check_catalog(Staging& staging, const BackupSchema& schema,
                            const std::vector<Object>& expected);
 // Reads every row again, in several sessions.
-Result<void> read_back(Staging& staging, const BackupSchema& schema,
-                       const std::vector<Object>& expected, unsigned readers,
+struct TableToRead {
+  Object expected = {};
+  CopyTable table = {};  // as it is staged
+};
+Result<void> read_back(Staging& staging, const std::vector<TableToRead>& tables, unsigned readers,
                        const std::stop_token& stop);
-
-// Of one table: rows and checksum, as read from the staged one under the name `staged`.
-Result<void> compare(const Object& expected, const Receipt& found);
-Result<Receipt> read_table(Connection& session, const CopyTable& table);
 
 }  // namespace stillpoint::database::postgresql

@@ -4,6 +4,7 @@
 #include <charconv>
 
 #include "base/random.h"
+#include "database/postgresql/backup_schema.h"
 
 namespace stillpoint::database::postgresql {
 namespace {
@@ -40,10 +41,11 @@ Result<std::vector<StagedSchema>> staged_schemas(Connection& session) {
 
 Result<std::unique_ptr<Staging>> Staging::begin(Maintenance& server, const std::string& database,
                                                 const StagingMark& mark,
-                                                const std::stop_token& stop) {
+                                                const std::stop_token& stop,
+                                                const std::string& token) {
   Connection control = TRY(server.enter(database, stop));
-  std::unique_ptr<Staging> staging(
-      new Staging(server, database, staging_schema(base::random_token()), std::move(control)));
+  const std::string schema = staging_schema(token.empty() ? base::random_token() : token);
+  std::unique_ptr<Staging> staging(new Staging(server, database, schema, std::move(control)));
   TRY_DURING("make a schema in " + server.described(database), staging->make_progress(mark));
   return staging;
 }
@@ -73,6 +75,31 @@ Result<void> Staging::read_progress() {
   const auto rows = TRY(
       control_->query("SELECT step, rows, checksum FROM " + quote_qualified(schema_, "progress")));
   for (const Row& row : rows) confirm(row.text(0), {number_of(row, 1), number_of(row, 2)});
+  return forget_unlogged();
+}
+
+// A server that has crashed meanwhile has emptied its unlogged tables, whatever our progress says.
+Result<void> Staging::forget_unlogged() {
+  const auto rows = TRY(control_->query(
+      "SELECT n.nspname, c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
+      " WHERE c.relkind = 'r' AND c.relpersistence = 'u' AND n.nspname !~ '^pg_'"));
+  for (const Row& row : rows) {
+    const std::string table = quote_qualified(row.text(0), row.text(1));
+    const std::string folder = folder_of_table({row.text(0), row.text(1)}) + "/";
+    const bool empty = TRY(control_->value("SELECT NOT EXISTS (SELECT FROM " + table + ")"))
+    == "t";
+    if (!empty) continue;
+    done_.with([&](auto& done) {
+      const auto erased = std::erase_if(done, [&](const auto& one) {
+        return one.first.starts_with(folder) && one.second.rows != 0;
+      });
+      // Rows that come after the indexes and triggers are made anew with everything.
+      if (erased > 0 && done.contains("post-data begun")) done.erase("pre-data");
+    });
+    TRY(control_->query("DELETE FROM " + quote_qualified(schema_, "progress") +
+                            " WHERE starts_with(step, $1) AND rows <> 0",
+                        {folder}));
+  }
   return {};
 }
 

@@ -21,10 +21,12 @@ namespace stillpoint::database::postgresql {
 // as long as this lives; others come and go.
 class Staging {
  public:
-  // Begins in this database, by a schema for our own tables that carries the mark.
+  // Begins in this database, by a schema for our own tables that carries the mark; of
+  // that token, else a new one.
   static Result<std::unique_ptr<Staging>> begin(Maintenance& server, const std::string& database,
                                                 const StagingMark& mark,
-                                                const std::stop_token& stop);
+                                                const std::stop_token& stop,
+                                                const std::string& token = {});
   // Goes on with what a dead restore has left in this database; nothing where there is no progress.
   static Result<std::unique_ptr<Staging>> resume(Maintenance& server, const std::string& database,
                                                  const std::stop_token& stop);
@@ -72,6 +74,7 @@ class Staging {
         control_(std::move(control)) {}
   Result<void> make_progress(const StagingMark& mark);
   Result<void> read_progress();
+  Result<void> forget_unlogged();
 
   Maintenance& server_;
   const std::string database_;
