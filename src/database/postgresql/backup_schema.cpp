@@ -26,6 +26,11 @@ BackupTable table_of(const nlohmann::json& json) {
   const nlohmann::json& copy = json.at("copy");
   table.has_rows = !copy.is_null();
   if (table.has_rows) table.copy_columns = copy.at("columns").get<std::vector<std::string>>();
+  if (table.has_rows && copy.contains("through")) {
+    const nlohmann::json& through = copy.at("through");
+    table.through = QualifiedName{through.at("schema").get<std::string>(),
+                                  through.at("name").get<std::string>()};
+  }
   return table;
 }
 

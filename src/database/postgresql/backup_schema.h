@@ -22,7 +22,10 @@ struct BackupTable {
   std::string name = {};
   // In the order of the rows' values. A table of an extension has rows of its own besides.
   std::vector<std::string> copy_columns = {};
-  bool has_rows = false;      // of its own, in the backup
+  bool has_rows = false;  // of its own, in the backup
+  // The partitioned table that its rows have to be loaded through, since they may belong to another
+  // partition of it on another server.
+  std::optional<QualifiedName> through = {};
   bool of_extension = false;  // its configuration table
 };
 

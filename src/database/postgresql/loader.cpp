@@ -141,9 +141,14 @@ Result<CopyTable> Loader::table_of(const std::string& path, std::uint64_t bytes)
   }
   const auto parts = parts_of_table_.find(folder_of(path));
   const bool alone = parts != parts_of_table_.end() && parts->second == 1;
-  const bool freeze = alone && !table->of_extension && bytes >= freeze_bytes_min;
+  const bool through = table->through && !only_;
+  const bool freeze = alone && !table->of_extension && !through && bytes >= freeze_bytes_min;
   CopyTable copy{table->schema, table->name, table->copy_columns, schema_.database.encoding,
                  freeze};
+  if (through) {
+    copy.schema = table->through->schema;
+    copy.name = table->through->name;
+  }
   if (only_) {
     const QualifiedName& staged = only_->at(folder_of(path));
     copy.schema = staged.schema;
@@ -202,6 +207,25 @@ std::vector<Object> Loader::expected() const {
   return objects;
 }
 
+// Partitions that were loaded through their parent may have exchanged rows: they are read as one.
+void Loader::add_through(std::vector<TableToRead>& tables, const BackupTable& table,
+                         const Object& object, CopyTable copy) const {
+  copy.schema = table.through->schema;
+  copy.name = table.through->name;
+  const std::string name = display_qualified(copy.schema, copy.name);
+  const auto known = std::find_if(tables.begin(), tables.end(), [&](const TableToRead& one) {
+    return one.partitioned && one.expected.name == name;
+  });
+  if (known == tables.end()) {
+    tables.push_back({object, std::move(copy), true});
+    tables.back().expected.name = name;
+    return;
+  }
+  known->expected.add({object.rows, object.checksum});
+  // Rows with their values in another order have other checksums.
+  if (known->table.columns != copy.columns) known->expected.checksum.reset();
+}
+
 std::vector<TableToRead> Loader::tables_to_read() const {
   std::vector<TableToRead> tables;
   const std::vector<Object> objects = expected();
@@ -216,7 +240,11 @@ std::vector<TableToRead> Loader::tables_to_read() const {
       copy.schema = staged.schema;
       copy.name = staged.name;
     }
-    tables.push_back({object, copy});
+    if (table->through && !only_) {
+      add_through(tables, *table, object, std::move(copy));
+    } else {
+      tables.push_back({object, std::move(copy), false});
+    }
   }
   return tables;
 }

@@ -46,6 +46,8 @@ class Loader {
   Result<void> check_extensions(const std::stop_token& stop);
   Result<CopyTable> table_of(const std::string& path, std::uint64_t bytes) const;
   std::vector<TableToRead> tables_to_read() const;
+  void add_through(std::vector<TableToRead>& tables, const BackupTable& table, const Object& object,
+                   CopyTable copy) const;
   std::vector<Object> expected() const;
 
   const Content content_;

@@ -63,10 +63,15 @@ Result<void> compare(const Object& expected, const Receipt& found) {
   return {};
 }
 
-Result<Receipt> read_table(Connection& session, const CopyTable& table) {
+Result<Receipt> read_table(Connection& session, const CopyTable& table, bool partitioned) {
+  const std::string name = quote_qualified(table.schema, table.name);
+  std::vector<std::string> columns;
+  for (const std::string& column : table.columns) columns.push_back(quote_name(column));
+  const std::string source = partitioned
+                                 ? "(SELECT " + base::join(columns, ", ") + " FROM " + name + ")"
+                                 : name + column_list(table.columns);
   CopySum sum;
-  TRY(session.copy_out("COPY " + quote_qualified(table.schema, table.name) +
-                           column_list(table.columns) + " TO STDOUT WITH (FORMAT text, ENCODING " +
+  TRY(session.copy_out("COPY " + source + " TO STDOUT WITH (FORMAT text, ENCODING " +
                            quote_text(table.encoding) + ")",
                        [&](ByteView row) -> Result<void> {
                          sum.add(row);
@@ -132,7 +137,7 @@ Result<void> read_back(Staging& staging, const std::vector<TableToRead>& tables,
     TRY(pool.submit([&]() -> Result<void> {
       Staging::Loan session = TRY(staging.borrow(failure.token()));
       const Receipt found = TRY_DURING("read the table " + base::printable(one.expected.name),
-                                       read_table(*session, one.table));
+                                       read_table(*session, one.table, one.partitioned));
       session.give_back();
       return compare(one.expected, found);
     }));

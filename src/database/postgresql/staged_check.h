@@ -22,6 +22,7 @@ Result<void> check_catalog(Staging& staging, const BackupSchema& schema,
 struct TableToRead {
   Object expected = {};
   CopyTable table = {};  // as it is staged
+  bool partitioned = false;
 };
 Result<void> read_back(Staging& staging, const std::vector<TableToRead>& tables, unsigned readers,
                        const std::stop_token& stop);
