@@ -4,12 +4,14 @@
 #include <array>
 #include <atomic>
 #include <cerrno>
+#include <functional>
 #include <thread>
 
 #include <fcntl.h>
 #include <poll.h>
 #include <unistd.h>
 
+#include "base/limits.h"
 #include "base/program.h"
 #include "base/text.h"
 #include "database/postgresql/client_tools.h"
@@ -124,28 +126,31 @@ Result<void> run(Command& command, const std::stop_token& stop) {
   return {};
 }
 
+// What pg_restore finds in an archive, a line each.
+Result<std::vector<std::string>> contents_of(const Connection& server, const base::File& archive,
+                                             const std::stop_token& stop) {
+  const ClientTools tools = TRY(find_client_tools(server.server_version()));
+  base::Program program;
+  program.arguments = {tools.folder + "/pg_restore", "--list", base::memory_file_path(archive)};
+  program.descriptors = {archive.descriptor()};
+  std::string list;
+  const auto ran = base::run_program(
+      program,
+      [&](ByteView bytes) -> Result<void> {
+        list += base::text_of(bytes);
+        return {};
+      },
+      stop);
+  if (!ran) return fail(explained(ran.error()));
+  return base::split(list, '\n');
+}
+
+// An archive that pg_restore reads from a pipe. What it shall restore of it depends on the table of
+// contents, which is at its front: as much as that takes is held back.
 class StreamedArchive : public Target::StagedPart {
  public:
-  static Result<std::unique_ptr<StreamedArchive>> start(const Connection& into,
-                                                        const ArchiveOptions& options,
-                                                        const std::stop_token& stop) {
-    std::array<int, 2> ends = {};
-    if (::pipe2(ends.data(), O_CLOEXEC) != 0) return fail(base::system_error("pipe", errno));
-    std::unique_ptr<StreamedArchive> part(new StreamedArchive());
-    part->reading_ = base::File(ends[0]);
-    part->writing_ = base::File(ends[1]);
-    ::fcntl(part->writing_.descriptor(), F_SETFL, O_NONBLOCK);
-    part->command_ = TRY(command_of(into, options));
-    // It can read an archive only once where it comes by its stdin.
-    auto& arguments = part->command_.program.arguments;
-    const std::string input = base::memory_file_path(part->reading_);
-    arguments.insert(arguments.begin(), {"/bin/sh", "-c", "exec \"$0\" \"$@\" <" + input});
-    part->command_.program.descriptors.push_back(part->reading_.descriptor());
-    part->follow_ = std::make_unique<std::stop_callback<std::function<void()>>>(
-        stop, [stopping = part->stop_]() mutable { stopping.request_stop(); });
-    part->thread_ = std::thread([self = part.get()] { self->work(); });
-    return part;
-  }
+  StreamedArchive(const Connection& into, const std::stop_token& stop)
+      : into_(into), follow_(stop, [this] { stop_.request_stop(); }) {}
   ~StreamedArchive() override {
     stop_.request_stop();
     if (thread_.joinable()) thread_.join();
@@ -153,12 +158,69 @@ class StreamedArchive : public Target::StagedPart {
   StreamedArchive(const StreamedArchive&) = delete;
   StreamedArchive& operator=(const StreamedArchive&) = delete;
 
+  Result<void> prepare(const ArchiveOptions& options) {
+    command_ = TRY(command_of(into_, options));
+    return {};
+  }
   Result<void> write(std::uint64_t, ByteView bytes) override {
+    if (started_) return send(bytes);
+    base::append(front_, bytes);
+    if (front_.size() < next_try_) return {};
+    next_try_ *= 2;
+    return try_to_start(false);
+  }
+  Result<void> finish() override {
+    if (!started_) TRY(try_to_start(true));
+    writing_.close();
+    if (thread_.joinable()) thread_.join();
+    return outcome_;
+  }
+
+ private:
+  Result<void> try_to_start(bool complete) {
+    const base::File front = TRY(base::make_memory_file(base::text_of(front_)));
+    const auto lines = contents_of(into_, front, stop_.get_token());
+    if (!lines && !complete && lines.error().code != Errc::cancelled) return {};
+    if (!lines) return fail(lines.error());
+    std::string wanted;
+    for (const std::string& line : *lines) {
+      const bool large_object =
+          line.find(" BLOB") != std::string::npos || line.find("LARGE OBJECT") != std::string::npos;
+      if (!line.starts_with(';') && large_object) wanted += line + "\n";
+    }
+    list_ = TRY(base::make_memory_file(wanted));
+    TRY(start());
+    started_ = true;
+    TRY(send(front_));
+    front_ = {};
+    return {};
+  }
+  Result<void> start() {
+    std::array<int, 2> ends = {};
+    if (::pipe2(ends.data(), O_CLOEXEC) != 0) return fail(base::system_error("pipe", errno));
+    reading_ = base::File(ends[0]);
+    writing_ = base::File(ends[1]);
+    ::fcntl(writing_.descriptor(), F_SETFL, O_NONBLOCK);
+    auto& arguments = command_.program.arguments;
+    arguments.push_back("--use-list=" + base::memory_file_path(list_));
+    // It can read an archive only once where it comes by its stdin.
+    const std::string input = base::memory_file_path(reading_);
+    arguments.insert(arguments.begin(), {"/bin/sh", "-c", "exec \"$0\" \"$@\" <" + input});
+    auto& descriptors = command_.program.descriptors;
+    descriptors.insert(descriptors.end(), {list_.descriptor(), reading_.descriptor()});
+    thread_ = std::thread([this] {
+      outcome_ = run(command_, stop_.get_token());
+      ended_ = true;
+    });
+    return {};
+  }
+  Result<void> send(ByteView bytes) {
     while (!bytes.empty()) {
       pollfd room = {writing_.descriptor(), POLLOUT, 0};
       constexpr int milliseconds = 200;
       ::poll(&room, 1, milliseconds);
       if (ended_) return ending();
+      // Our own end for reading keeps the pipe from breaking.
       const ssize_t n = ::write(writing_.descriptor(), bytes.data(), bytes.size());
       if (n < 0 && errno != EAGAIN && errno != EINTR) {
         return fail(base::system_error("write to pg_restore", errno));
@@ -167,32 +229,25 @@ class StreamedArchive : public Target::StagedPart {
     }
     return {};
   }
-  Result<void> finish() override {
-    writing_.close();
-    if (thread_.joinable()) thread_.join();
-    return outcome_;
-  }
-
- private:
-  StreamedArchive() = default;
-  void work() {
-    outcome_ = run(command_, stop_.get_token());
-    ended_ = true;
-  }
   // It has ended before it had everything: why.
   Result<void> ending() {
     TRY(finish());
     return fail(Errc::corrupt, "pg_restore did not read its archive to the end");
   }
 
+  const Connection& into_;
+  Bytes front_;
+  std::size_t next_try_ = limits::MiB;
+  bool started_ = false;
+  base::File list_;
   base::File reading_;
   base::File writing_;
   Command command_;
   std::stop_source stop_;
-  std::unique_ptr<std::stop_callback<std::function<void()>>> follow_;
   std::atomic<bool> ended_ = false;
   Result<void> outcome_;
   std::thread thread_;
+  std::stop_callback<std::function<void()>> follow_;
 };
 
 }  // namespace
@@ -207,22 +262,10 @@ Result<void> restore_archive(const Connection& into, const base::File& archive,
 
 Result<std::vector<std::string>> extensions_in(const Connection& server, const base::File& archive,
                                                const std::stop_token& stop) {
-  const ClientTools tools = TRY(find_client_tools(server.server_version()));
-  base::Program program;
-  program.arguments = {tools.folder + "/pg_restore", "--list", base::memory_file_path(archive)};
-  program.descriptors = {archive.descriptor()};
-  std::string list;
-  const auto ran = base::run_program(
-      program,
-      [&](ByteView bytes) -> Result<void> {
-        list += base::text_of(bytes);
-        return {};
-      },
-      stop);
-  if (!ran) return fail(explained(ran.error()));
+  const std::vector<std::string> lines = TRY(contents_of(server, archive, stop));
   std::vector<std::string> extensions;
   constexpr std::string_view mark = " EXTENSION - ";
-  for (const std::string& line : base::split(list, '\n')) {
+  for (const std::string& line : lines) {
     const std::size_t at = line.find(mark);
     if (line.starts_with(';') || at == std::string::npos) continue;
     if (line.find(" COMMENT - ") < at) continue;
@@ -232,10 +275,12 @@ Result<std::vector<std::string>> extensions_in(const Connection& server, const b
   return extensions;
 }
 
-Result<std::unique_ptr<Target::StagedPart>> stream_archive(const Connection& into,
-                                                           const ArchiveOptions& options,
-                                                           const std::stop_token& stop) {
-  return TRY(StreamedArchive::start(into, options, stop));
+Result<std::unique_ptr<Target::StagedPart>> stream_large_objects(const Connection& into,
+                                                                 const ArchiveOptions& options,
+                                                                 const std::stop_token& stop) {
+  auto part = std::make_unique<StreamedArchive>(into, stop);
+  TRY(part->prepare(options));
+  return part;
 }
 
 }  // namespace stillpoint::database::postgresql

@@ -29,9 +29,10 @@ Result<void> restore_archive(const Connection& into, const base::File& archive,
 Result<std::vector<std::string>> extensions_in(const Connection& server, const base::File& archive,
                                                const std::stop_token& stop);
 
-// An archive that is restored while its bytes come; finish() returns when pg_restore has ended.
-Result<std::unique_ptr<Target::StagedPart>> stream_archive(const Connection& into,
-                                                           const ArchiveOptions& options,
-                                                           const std::stop_token& stop);
+// The large objects of an archive, restored while its bytes come; finish() returns when pg_restore
+// has ended. `into` must live as long.
+Result<std::unique_ptr<Target::StagedPart>> stream_large_objects(const Connection& into,
+                                                                 const ArchiveOptions& options,
+                                                                 const std::stop_token& stop);
 
 }  // namespace stillpoint::database::postgresql

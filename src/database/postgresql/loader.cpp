@@ -124,7 +124,7 @@ Result<std::unique_ptr<Target::StagedPart>> Loader::stage(const std::string& pat
     archive.arguments = {"--section=data", "--single-transaction"};
     if (options_.no_owner) archive.arguments.insert(archive.arguments.end(), {"--no-owner"});
     return std::make_unique<LargeObjectsPart>(
-        *staging_, TRY(stream_archive(staging_->control(), archive, stop)));
+        *staging_, TRY(stream_large_objects(staging_->control(), archive, stop)));
   }
   const CopyTable table = TRY(table_of(path, bytes));
   return copy_in(*staging_, table, path, bytes, stop);
