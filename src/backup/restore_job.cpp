@@ -123,7 +123,8 @@ Result<void> refuse_users(const RestorePlan& plan) {
     return fail(Error{Errc::busy,
                       fmt::format("restore {}: {} is open in {}", planned.entry.name,
                                   existing.description, base::join(existing.used_by, ", ")),
-                      "end them, and run the same command again; or restore elsewhere with --to"});
+                      "end them (or cut a server's sessions with --force), and run the same command again; or "
+                      "restore elsewhere with --to"});
   }
   return {};
 }

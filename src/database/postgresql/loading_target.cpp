@@ -60,7 +60,12 @@ Result<void> LoadingTarget::wait_for_dead(const FoundDatabase& database,
 
 Result<Existing> LoadingTarget::inspect() {
   TRY(connect());
-  const auto found = TRY(server_->find(server_->target()));
+  const std::string& name = server_->target();
+  if (name == "template0" || name == "template1") {
+    return fail(Error{Errc::invalid, doing() + ": new databases are made of it",
+                      "restore to a database with another name"});
+  }
+  const auto found = TRY(server_->find(name));
   if (!found) return Existing{};
   Existing existing;
   existing.exists = true;

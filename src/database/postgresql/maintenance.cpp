@@ -168,7 +168,25 @@ Result<void> Maintenance::end_sessions(const std::string& name) {
   return {};
 }
 
+// A database with subscriptions cannot be dropped. A staged one's were never enabled, and the slots
+// that they name on other servers are not theirs.
+Result<void> Maintenance::drop_subscriptions(const std::string& name) {
+  const std::vector<Row> found = TRY(
+      session_.query("SELECT s.subname FROM pg_subscription s JOIN pg_database d"
+                     " ON d.oid = s.subdbid WHERE d.datname = $1::name AND NOT s.subenabled",
+                     {name}));
+  if (found.empty()) return {};
+  Connection inside = TRY(enter(name));
+  for (const Row& row : found) {
+    const std::string subscription = "SUBSCRIPTION " + quote_name(row.text(0));
+    TRY(inside.execute("ALTER " + subscription + " SET (slot_name = NONE)"));
+    TRY(inside.execute("DROP " + subscription));
+  }
+  return {};
+}
+
 Result<void> Maintenance::drop(const std::string& name) {
+  TRY(drop_subscriptions(name));
   const bool forces = session_.server_version() >= 130000;
   if (!forces && TRY(find(name))) TRY(end_sessions(name));
   return session_.execute("DROP DATABASE IF EXISTS " + quote_name(name) +

@@ -63,6 +63,7 @@ class Maintenance {
  private:
   Maintenance(Address address, Connection session)
       : address_(std::move(address)), session_(std::move(session)) {}
+  Result<void> drop_subscriptions(const std::string& name);
 
   Address address_;
   Connection session_;

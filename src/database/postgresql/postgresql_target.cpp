@@ -167,6 +167,7 @@ Result<void> PostgresqlTarget::verify(std::stop_token stop) {
 Result<void> PostgresqlTarget::fence() {
   if (staged_.empty()) return fail(Errc::internal, "fence without data");
   TRY(connect());
+  if (staging_) staging_->rest();
   switch_ = TRY_DURING("replace it", Switch::fence(*server_, options_.force));
   return {};
 }

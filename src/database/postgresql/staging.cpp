@@ -165,8 +165,12 @@ Result<void> Staging::leave() {
   return {};
 }
 
-void Staging::close() {
+void Staging::rest() {
   idle_.with([](auto& idle) { idle.clear(); });
+}
+
+void Staging::close() {
+  rest();
   control_.reset();
 }
 

@@ -62,6 +62,8 @@ class Staging {
   Result<void> finished(const std::string& step);
   std::map<std::string, Receipt> all_done() const;
 
+  // Ends the sessions that nobody uses: through foreign tables they may use the old database.
+  void rest();
   // Drops what is ours in the database, and leaves it.
   Result<void> leave();
   void close();  // leaves without a trace of order: all sessions end
