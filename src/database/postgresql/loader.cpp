@@ -17,8 +17,8 @@ constexpr std::string_view archive_path = "schema/schema.dump";
 constexpr std::string_view large_objects_path = "data/large_objects.dump";
 constexpr const char* pre_data_step = "pre-data";
 constexpr std::uint64_t schema_bytes_max = limits::GiB;
-// A small table is filled in less time than it takes to truncate it, which FREEZE needs.
-constexpr std::uint64_t freeze_bytes_min = limits::MiB;
+// To truncate a table, which FREEZE needs, takes as long as to fill it with a megabyte.
+constexpr std::uint64_t freeze_bytes_min = 16 * limits::MiB;
 
 unsigned writers_of(const RestoreOptions& options) {
   constexpr unsigned few = 2;
