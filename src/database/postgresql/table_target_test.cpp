@@ -42,10 +42,14 @@ GRANT UPDATE (note) ON money.accounts TO teller WITH GRANT OPTION;
 INSERT INTO money.owners (name) SELECT 'owner ' || i FROM generate_series(1, 100) i;
 INSERT INTO money.accounts (owner, parent, balance, note)
   SELECT 1 + i % 100, NULLIF(i - 1, 0), i, repeat('n', i % 90) FROM generate_series(1, 5000) i;
-CREATE TABLE money.moves (at date NOT NULL, what text, PRIMARY KEY (at, what)) PARTITION BY RANGE (at);
-CREATE TABLE money.moves_2025 PARTITION OF money.moves FOR VALUES FROM ('2025-01-01') TO ('2026-01-01');
-CREATE TABLE money.moves_2026 PARTITION OF money.moves FOR VALUES FROM ('2026-01-01') TO ('2027-01-01');
-INSERT INTO money.moves SELECT '2025-06-01'::date + i % 365, 'move ' || i FROM generate_series(1, 3000) i;
+CREATE TABLE money.moves (at date NOT NULL, what text, PRIMARY KEY (at, what))
+  PARTITION BY RANGE (at);
+CREATE TABLE money.moves_2025 PARTITION OF money.moves
+  FOR VALUES FROM ('2025-01-01') TO ('2026-01-01');
+CREATE TABLE money.moves_2026 PARTITION OF money.moves
+  FOR VALUES FROM ('2026-01-01') TO ('2027-01-01');
+INSERT INTO money.moves SELECT '2025-06-01'::date + i % 365, 'move ' || i
+  FROM generate_series(1, 3000) i;
 )";
 
 class TableTargetTest : public ::testing::Test {
