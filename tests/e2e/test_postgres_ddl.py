@@ -140,7 +140,7 @@ class Shapes(postgres_case.PostgresCase):
                          "DROP VIEW restless_view; ALTER TABLE parts ATTACH PARTITION restless "
                          f"FOR VALUES FROM (0) TO ({ROWS + 1})", "bank")
         self.during("ALTER TABLE parts DETACH PARTITION restless", "ALTER TABLE parts ATTACH "
-                    f"PARTITION restless FOR VALUES FROM (0) TO ({ROWS + 1})")
+                    f"PARTITION restless FOR VALUES FROM (0) TO ({ROWS + 1})", name="public.")
 
     def test_new_tables_all_the_time(self):
         """They are in the backup as of its snapshot, or not."""

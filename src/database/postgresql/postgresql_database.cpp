@@ -209,8 +209,9 @@ Result<Receipt> PostgresqlDatabase::read_large_objects(Sink& sink, std::stop_tok
 }
 
 // Every part told its rows.
-Result<void> PostgresqlDatabase::count(std::vector<Object>&, std::stop_token) {
-  return {};
+Result<void> PostgresqlDatabase::count(std::vector<Object>&, std::stop_token stop) {
+  if (stop.stop_requested()) return fail(Errc::cancelled, "stopped on request");
+  return {};  // the receipts have told it
 }
 
 Result<std::unique_ptr<Database>> open_database(const Address& address,

@@ -74,8 +74,8 @@ feed" text);
 CREATE TABLE public.nothing ();
 CREATE UNLOGGED TABLE public.fleeting (a int);
 CREATE VIEW money.rich AS SELECT * FROM money.accounts WHERE balance > 100;
-CREATE MATERIALIZED VIEW money.sums AS
-  SELECT owner, sum(balance) FROM money.accounts GROUP BY owner;
+CREATE MATERIALIZED VIEW money.sums AS SELECT owner, sum(balance) FROM money.accounts
+  GROUP BY owner;
 CREATE FUNCTION money.audit() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN RETURN NEW; END$$;
 CREATE TRIGGER audit BEFORE INSERT ON money.accounts FOR EACH ROW EXECUTE FUNCTION money.audit();
 ALTER TABLE money.owners ENABLE ROW LEVEL SECURITY;
@@ -83,8 +83,8 @@ CREATE POLICY own ON money.owners TO teller USING (name = current_user);
 GRANT SELECT ON money.accounts TO teller;
 INSERT INTO money.owners (name) SELECT 'owner ' || i FROM generate_series(1, 1000) i;
 INSERT INTO money.accounts (owner, balance, note)
-  SELECT 1 + i % 1000, i % 777,
-    CASE i % 3 WHEN 0 THEN NULL WHEN 1 THEN '' ELSE repeat(E'\\tab\t', 40) END
+  SELECT 1 + i % 1000, i % 777, CASE i % 3 WHEN 0 THEN NULL WHEN 1 THEN ''
+  ELSE repeat(E'\\tab\t', 40) END
   FROM generate_series(1, 20000) i;
 INSERT INTO money.moves SELECT '2025-06-01'::date + i % 365, 'move ' || i
   FROM generate_series(1, 3000) i;
