@@ -4,6 +4,7 @@
 packages_build=(
   g++ cmake ninja-build pkg-config libcli11-dev libspdlog-dev libfmt-dev nlohmann-json3-dev
   libyaml-cpp-dev libexpected-dev libzstd-dev libssl-dev libsqlite3-dev libpq-dev libxxhash-dev
+  libc-ares-dev libgrpc++-dev libprotobuf-dev protobuf-compiler protobuf-compiler-grpc
 )
 packages_demo=(sqlite3)
 packages_test_build=(libgtest-dev libgmock-dev librapidcheck-dev libbenchmark-dev ccache mold)

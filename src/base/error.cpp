@@ -36,6 +36,10 @@ std::string_view name_of(Errc code) {
       return "wrong_password";
     case Errc::unproven:
       return "unproven";
+    case Errc::not_held:
+      return "not_held";
+    case Errc::still_held:
+      return "still_held";
     case Errc::internal:
       return "internal";
   }

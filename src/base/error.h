@@ -24,6 +24,8 @@ enum class Errc {
   locked,         // the repository is locked by somebody
   wrong_password,  // no key of the repository opens with it
   unproven,        // consistency could not be shown, and --allow-unproven was not given
+  not_held,        // others could not be held still, or not for the whole window; all are let go
+  still_held,      // somebody may still be held still: only a person can help now
   internal,        // our own mistake
 };
 

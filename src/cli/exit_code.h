@@ -15,6 +15,8 @@ inline constexpr int exit_no_repository = 10;
 inline constexpr int exit_locked = 11;
 inline constexpr int exit_wrong_password = 12;
 inline constexpr int exit_unproven = 20;
+inline constexpr int exit_not_held = 21;
+inline constexpr int exit_still_held = 22;
 inline constexpr int exit_interrupted = 130;
 
 inline int exit_code_of(base::Errc code) {
@@ -27,6 +29,10 @@ inline int exit_code_of(base::Errc code) {
       return exit_wrong_password;
     case base::Errc::unproven:
       return exit_unproven;
+    case base::Errc::not_held:
+      return exit_not_held;
+    case base::Errc::still_held:
+      return exit_still_held;
     case base::Errc::cancelled:
       return exit_interrupted;
     default:

@@ -46,6 +46,10 @@ std::string_view advice_for(base::Errc code) {
       return "check where the password comes from";
     case Errc::unproven:
       return "run it again, or accept it with --allow-unproven";
+    case Errc::not_held:
+      return "nobody is held any more; run it again, if need be with a longer wait";
+    case Errc::still_held:
+      return "let them go: stillpoint admin unpause --journal; or restart those that are named";
     case Errc::internal:
       return "this is a mistake in stillpoint: please report it";
   }

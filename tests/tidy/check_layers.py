@@ -10,7 +10,7 @@ import re
 import sys
 
 # Libraries that cost every including file a second or more.
-HEAVY = re.compile(r"^(CLI/|spdlog/|nlohmann/json\.hpp$|yaml-cpp/)")
+HEAVY = re.compile(r"^(CLI/|spdlog/|nlohmann/json\.hpp$|yaml-cpp/|grpcpp/|google/protobuf/)")
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]')
 
 

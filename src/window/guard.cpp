@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "window/guard.h"
+
+#include <array>
+#include <cerrno>
+
+#include <fcntl.h>
+#include <poll.h>
+#include <spawn.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/text.h"
+
+namespace stillpoint::window {
+namespace {
+
+constexpr std::chrono::seconds start_max{10};
+constexpr int journal_descriptor = 3;  // in the guard
+constexpr Byte dismissed = 'd';
+constexpr Byte standing = 's';
+
+struct Pipe {
+  base::File read;
+  base::File write;
+};
+
+Result<Pipe> make_pipe() {
+  std::array<int, 2> ends = {};
+  if (::pipe2(ends.data(), O_CLOEXEC) != 0) return fail(base::system_error("pipe", errno));
+  return Pipe{base::File(ends[0]), base::File(ends[1])};
+}
+
+// What a spawned process gets: the two pipes as its stdin and stdout, the journal, and a session of
+// its own, so that neither ^C nor the end of a terminal reaches it.
+struct SpawnPlan {
+  SpawnPlan() {
+    ::posix_spawn_file_actions_init(&actions);
+    ::posix_spawnattr_init(&attributes);
+  }
+  ~SpawnPlan() {
+    ::posix_spawn_file_actions_destroy(&actions);
+    ::posix_spawnattr_destroy(&attributes);
+  }
+  SpawnPlan(const SpawnPlan&) = delete;
+  SpawnPlan& operator=(const SpawnPlan&) = delete;
+  posix_spawn_file_actions_t actions = {};
+  posix_spawnattr_t attributes = {};
+};
+
+Result<int> spawn(const std::vector<std::string>& words, int in, int out, int journal) {
+  SpawnPlan plan;
+  ::posix_spawn_file_actions_adddup2(&plan.actions, in, 0);
+  ::posix_spawn_file_actions_adddup2(&plan.actions, out, 1);
+  ::posix_spawn_file_actions_adddup2(&plan.actions, journal, journal_descriptor);
+  ::posix_spawn_file_actions_addopen(&plan.actions, 2, "/dev/null", O_WRONLY, 0);
+  ::posix_spawnattr_setflags(&plan.attributes, POSIX_SPAWN_SETSID);
+  std::vector<char*> arguments;
+  for (const std::string& word : words) arguments.push_back(const_cast<char*>(word.c_str()));
+  arguments.push_back(nullptr);
+  pid_t pid = -1;
+  const int error = ::posix_spawn(&pid, words[0].c_str(), &plan.actions, &plan.attributes,
+                                  arguments.data(), environ);
+  if (error != 0) return fail(base::system_error("start " + words[0], error));
+  return pid;
+}
+
+// True when a byte came, false at the end of the pipe; `unavailable` when the time is over.
+Result<bool> wait_for_byte(int descriptor, Byte& byte, base::Duration time) {
+  const base::Deadline deadline(time);
+  for (;;) {
+    pollfd waited = {descriptor, POLLIN, 0};
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline.left()).count();
+    const int ready = ::poll(&waited, 1, static_cast<int>(std::min<long>(left, 3'600'000)));
+    if (ready < 0 && errno != EINTR) return fail(base::system_error("poll", errno));
+    if (ready > 0) {
+      const ssize_t got = ::read(descriptor, &byte, 1);
+      if (got >= 0) return got == 1;
+      if (errno != EINTR) return fail(base::system_error("read", errno));
+    }
+    if (deadline.passed()) return fail(Errc::unavailable, "the time is over");
+  }
+}
+
+}  // namespace
+
+Result<Guard> Guard::start(const std::vector<std::string>& command, const Journal& journal,
+                           base::Duration limit) {
+  const Pipe control = TRY(make_pipe());
+  const Pipe answer = TRY(make_pipe());
+  std::vector<std::string> words = command;
+  words.push_back(journal.path().string());
+  words.push_back(fmt::format("{}", std::chrono::ceil<std::chrono::milliseconds>(limit).count()));
+  const int pid = TRY_DURING(
+      "start the window's guard",
+      spawn(words, control.read.descriptor(), answer.write.descriptor(), journal.descriptor()));
+  Guard guard(pid, base::File(::fcntl(control.write.descriptor(), F_DUPFD_CLOEXEC, 3)));
+  const_cast<Pipe&>(answer).write.close();
+  Byte byte = 0;
+  const bool stands = TRY_DURING("start the window's guard",
+                                 wait_for_byte(answer.read.descriptor(), byte, start_max));
+  if (!stands || byte != standing) {
+    return fail(Errc::internal, "the window's guard ended at once ({})", words[0]);
+  }
+  return guard;
+}
+
+Guard::Guard(Guard&& other) noexcept
+    : pid_(std::exchange(other.pid_, -1)), pipe_(std::move(other.pipe_)) {}
+
+Guard& Guard::operator=(Guard&& other) noexcept {
+  std::swap(pid_, other.pid_);
+  std::swap(pipe_, other.pipe_);
+  return *this;
+}
+
+Guard::~Guard() {
+  pipe_.close();
+}
+
+void Guard::dismiss() {
+  if (pid_ < 0) return;
+  const Result<void> told = pipe_.write({&dismissed, 1});
+  pipe_.close();
+  if (told) {
+    while (::waitpid(pid_, nullptr, 0) < 0 && errno == EINTR) {
+    }
+  }
+  pid_ = -1;
+}
+
+Result<void> stand_guard(const std::filesystem::path& journal, base::Duration limit,
+                         base::Duration tries) {
+  Journal inherited = TRY(Journal::inherited(journal, journal_descriptor));
+  TRY(base::File(1).write({&standing, 1}));  // and closes it
+  Byte byte = 0;
+  const Result<bool> told = wait_for_byte(0, byte, limit);
+  if (told && *told && byte == dismissed) return {};
+  if (!inherited.exists()) return {};
+  const Recovery recovery = TRY(recover(inherited, tries));
+  if (!recovery.left.empty()) {
+    return fail(still_held_error(recovery.left, journal.string()));
+  }
+  return {};
+}
+
+}  // namespace stillpoint::window

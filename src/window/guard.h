@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+// A process of its own that lets go when the one that pauses cannot: because it was killed, is
+// stopped, or hangs. It holds the end of a pipe and the journal's lock, and does nothing until the
+// pipe closes or the time is over. kill -9 of both leaves the journal, for the next start.
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "base/file.h"
+#include "window/journal.h"
+#include "window/letting_go.h"
+
+namespace stillpoint::window {
+
+class Guard {
+ public:
+  // Runs `command` PATH SECONDS, which has to call stand_guard(). It stands when this returns.
+  static Result<Guard> start(const std::vector<std::string>& command, const Journal& journal,
+                             base::Duration limit);
+  Guard() = default;
+  Guard(Guard&& other) noexcept;
+  Guard& operator=(Guard&& other) noexcept;
+  ~Guard();  // without dismiss(): it begins to let go
+
+  void dismiss();  // everything is let go; it ends
+
+ private:
+  Guard(int pid, base::File pipe) : pid_(pid), pipe_(std::move(pipe)) {}
+  int pid_ = -1;
+  base::File pipe_;
+};
+
+// The guard's side, until there is nothing left to do. How long it tries to let go: `tries`.
+Result<void> stand_guard(const std::filesystem::path& journal, base::Duration limit,
+                         base::Duration tries);
+
+}  // namespace stillpoint::window

@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "window/letting_go.h"
+
+#include <algorithm>
+#include <thread>
+
+#include "base/text.h"
+#include "window/parallel.h"
+
+namespace stillpoint::window {
+namespace {
+
+constexpr std::chrono::seconds call_max{2};
+constexpr std::chrono::milliseconds wait_first{20};
+constexpr std::chrono::milliseconds wait_max{500};
+// A request to pause that was given up may be worked on after we unpaused: servers work on requests
+// in no order. So such an instance is looked at for a while.
+constexpr int looks = 6;
+constexpr std::chrono::milliseconds between_looks{100};
+
+base::Duration time_for_call(const base::Deadline& deadline) {
+  return std::min<base::Duration>(call_max, deadline.left());
+}
+
+// Nobody answers: again, after growing waits.
+Result<void> unpause(Instance& instance, const base::Deadline& deadline) {
+  base::Duration wait = wait_first;
+  for (;;) {
+    const Result<void> done = instance.unpause(time_for_call(deadline));
+    if (done || deadline.left() <= wait) return done;
+    std::this_thread::sleep_for(wait);
+    wait = std::min<base::Duration>(2 * wait, wait_max);
+  }
+}
+
+Result<void> unpause_surely(Instance& instance, const base::Deadline& deadline) {
+  TRY(unpause(instance, deadline));
+  for (int i = 0; i < looks && !deadline.passed(); ++i) {
+    std::this_thread::sleep_for(between_looks);
+    const Result<Gate> gate = instance.check(time_for_call(deadline), {});
+    if (!gate || *gate == Gate::closed) TRY(unpause(instance, deadline));
+  }
+  return {};
+}
+
+}  // namespace
+
+std::vector<StillHeld> let_go(const std::vector<Held>& held, base::Duration time,
+                              Journal* journal) {
+  const base::Deadline deadline(time);
+  std::vector<std::optional<Error>> errors(held.size());
+  all_at_once(held.size(), [&](std::size_t i) {
+    Instance& instance = *held[i].instance;
+    const Result<void> done = held[i].ours == Ours::paused ? unpause(instance, deadline)
+                                                           : unpause_surely(instance, deadline);
+    if (!done) errors[i] = done.error();
+    if (done && journal != nullptr) journal->note_let_go(instance.endpoint());
+  });
+  std::vector<StillHeld> left;
+  for (std::size_t i = 0; i < held.size(); ++i) {
+    if (errors[i]) left.push_back({held[i].instance->endpoint(), *errors[i]});
+  }
+  return left;
+}
+
+Error still_held_error(const std::vector<StillHeld>& left, const std::string& journal) {
+  std::vector<std::string> texts;
+  for (const StillHeld& one : left) {
+    texts.push_back(to_text(one.endpoint) + " may still be paused: " + one.error.message);
+  }
+  std::string advice = "if it runs, let it go: stillpoint admin unpause";
+  if (!journal.empty()) advice += " --journal (every later start of stillpoint tries, too)";
+  return {Errc::still_held, base::join(texts, "; "), advice + "; or restart it"};
+}
+
+Result<Recovery> recover(Journal& journal, base::Duration time) {
+  Recovery recovery;
+  Result<Record> record = decode_journal(TRY(journal.text()));
+  if (!record && record.error().code != Errc::corrupt) return fail(std::move(record.error()));
+  if (record) recovery.record = std::move(*record);
+  std::vector<std::unique_ptr<Instance>> instances;
+  std::vector<Held> held;
+  for (const JournalService& service : recovery.record.services) {
+    for (const Endpoint& endpoint : service.endpoints) {
+      instances.push_back(TRY(make_instance(endpoint, service.tls)));
+      held.push_back({instances.back().get(), Ours::maybe});
+    }
+  }
+  recovery.left = let_go(held, time, &journal);
+  if (recovery.left.empty()) TRY(journal.remove());
+  return recovery;
+}
+
+std::vector<Recovered> recover_all(const std::filesystem::path& folder, base::Duration time) {
+  std::vector<Recovered> all;
+  for (const std::filesystem::path& path : journals_in(folder)) {
+    Result<std::optional<Journal>> journal = Journal::take_over(path);
+    if (!journal) {
+      all.push_back({path, fail(std::move(journal.error()))});
+    } else if (*journal) {
+      all.push_back({path, recover(**journal, time)});
+    }
+  }
+  return all;
+}
+
+}  // namespace stillpoint::window

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+// Letting go: goes on until an instance has answered, or the time is over.
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "window/journal.h"
+#include "window/scalar_admin/instance.h"
+
+namespace stillpoint::window {
+
+// How sure it is that an instance is paused by us.
+enum class Ours {
+  paused,  // it said so, and its connection holds: one call lets it go
+  maybe,   // the request may still be on its way, or it may have restarted: looked at again
+};
+
+struct Held {
+  Instance* instance = nullptr;
+  Ours ours = Ours::maybe;
+};
+
+// Of those who could not be let go: why. All are asked at the same time. `journal` notes who is.
+struct StillHeld {
+  Endpoint endpoint = {};
+  Error error = {};
+};
+std::vector<StillHeld> let_go(const std::vector<Held>& held, base::Duration time, Journal* journal);
+
+// "10.0.0.7:60053 may still be paused: …", with what to do about it.
+Error still_held_error(const std::vector<StillHeld>& left, const std::string& journal);
+
+// What a journal says is let go, and the journal removed when all are.
+struct Recovery {
+  Record record = {};
+  std::vector<StillHeld> left = {};
+};
+Result<Recovery> recover(Journal& journal, base::Duration time);
+
+// Every journal of the folder that nobody looks after.
+struct Recovered {
+  std::filesystem::path path = {};
+  Result<Recovery> outcome = {};
+};
+std::vector<Recovered> recover_all(const std::filesystem::path& folder, base::Duration time);
+
+}  // namespace stillpoint::window
