@@ -4,10 +4,10 @@
 #include <algorithm>
 #include <mutex>
 
+#include <admin.grpc.pb.h>
 #include <grpcpp/create_channel.h>
 #include <grpcpp/security/credentials.h>
 
-#include <admin.grpc.pb.h>
 #include "base/file.h"
 #include "base/text.h"
 #include "window/scalar_admin/outcome.h"
@@ -40,6 +40,8 @@ class GrpcInstance : public Instance {
         stub_(rpc::Admin::NewStub(channel_)) {}
 
   ~GrpcInstance() override {
+    stub_.reset();
+    channel_.reset();  // which ends the wait for its change
     events_.Shutdown();
     void* tag = nullptr;
     bool ok = false;
@@ -132,8 +134,8 @@ class GrpcInstance : public Instance {
   }
 
   const Endpoint endpoint_;
-  const std::shared_ptr<grpc::Channel> channel_;
-  const std::unique_ptr<rpc::Admin::Stub> stub_;
+  std::shared_ptr<grpc::Channel> channel_;
+  std::unique_ptr<rpc::Admin::Stub> stub_;
   std::mutex events_mutex_;
   grpc::CompletionQueue events_;
   bool watching_ = false;

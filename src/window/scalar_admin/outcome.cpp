@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "window/scalar_admin/outcome.h"
 
+#include <details.pb.h>
 #include <grpcpp/support/status.h>
 
 #include "base/text.h"
-#include <details.pb.h>
 
 namespace stillpoint::window {
 namespace {
@@ -29,7 +29,7 @@ std::string reason_of(std::string_view details) {
     wire::ErrorInfo info;
     if (!detail.type_url().ends_with("/google.rpc.ErrorInfo")) continue;
     if (!info.ParseFromString(detail.value())) continue;
-    if (info.domain().rfind("com.scalar.", 0) == 0) {
+    if (info.domain().rfind("com.scalar.", 0) == 0 || info.domain() == "stillpoint.gate") {
       return base::printable(info.reason().substr(0, text_bytes_max));
     }
   }
@@ -49,7 +49,7 @@ Error error_of(const CallFailure& failure) {
     case grpc::StatusCode::PERMISSION_DENIED:
       return {Errc::denied, shown(failure), "see what the server demands of its clients"};
     case grpc::StatusCode::INVALID_ARGUMENT:
-      return {Errc::invalid, shown(failure), {}};
+      return {Errc::invalid, shown(failure), "see the times and options that were given"};
     default:
       return {Errc::unavailable, shown(failure),
               "see whether it runs, and whether it wants TLS (--tls)"};
