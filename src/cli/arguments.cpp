@@ -27,8 +27,8 @@ Examples:
 The password is taken from --password-file, --password-command, the environment
 (STILLPOINT_PASSWORD, _FILE, _COMMAND, or restic's RESTIC_PASSWORD…) or stillpoint.yaml,
 else it is asked for. Exit codes: 0 done, 1 failed, 2 wrong usage, 3 done but for what was
-named, 10 no repository, 11 locked, 12 wrong password, 20 refused as unproven,
-130 interrupted.)";
+named, 10 no repository, 11 locked, 12 wrong password, 20 refused as unproven, 21 could not be
+held still, 22 somebody may still be held, 130 interrupted.)";
 
 class Parser {
  public:
@@ -42,6 +42,8 @@ class Parser {
     add_reading_commands();
     add_restore_command();
     add_storage_command();
+    add_admin_commands();
+    add_hold_command();
   }
 
   Arguments parse(int argc, const char* const* argv) {
@@ -194,6 +196,86 @@ class Parser {
     command->add_option("WHAT", options->what, "systems or URLs, as for backup");
     command->add_flag("--old", options->old, "also what restores have replaced (NAME_before_TIME)");
     command->add_flag("-y,--yes", options->yes, "remove it");
+  }
+
+  static void add_target_options(CLI::App* command, PauseTarget& target) {
+    command->add_option("-s,--srv", target.srv,
+                        "pause every instance that this SRV name has (repeatable)");
+    command
+        ->add_option("-a,--addresses", target.addresses,
+                     "pause these instances: HOST:PORT,[IPV6]:PORT,...")
+        ->delimiter(',');
+    command->add_flag("--tls", target.tls, "speak TLS");
+    command->add_option("--ca-root-cert-path", target.ca_path,
+                        "file of the certificates to trust; else those of the system");
+    command->add_option("--ca-root-cert-pem", target.ca_pem, "the same, as PEM");
+    command->add_option("--override-authority", target.authority,
+                        "the name in the server's certificate");
+    command->add_option("--dns-server", target.dns_server,
+                        "IP:PORT to ask instead of the system's DNS servers");
+  }
+
+  static void add_drain_options(CLI::App* command, bool& no_wait, std::int64_t& drain_max_ms) {
+    command->add_flag("-n,--no-wait", no_wait, "do not wait until running requests have ended");
+    command
+        ->add_option("-m,--max-pause-wait-time", drain_max_ms,
+                     "milliseconds to wait until running requests have ended (default: 30000)")
+        ->check(CLI::Range(1, 86'400'000));
+  }
+
+  static void add_timeout_option(CLI::App* command, double& seconds) {
+    command->add_option("--timeout", seconds, "seconds to try to let go, or to ask (default: 30)")
+        ->check(CLI::Range(0.1, 3600.0));
+  }
+
+  void add_admin_commands() {
+    CLI::App* admin = app_.add_subcommand("admin", "Pause and unpause applications by hand");
+    admin->require_subcommand(1);
+    const auto add_action = [&](const char* name, const char* text, AdminAction action) {
+      auto [command, options] = add<AdminCommand>(name, text, admin);
+      options->action = action;
+      add_target_options(command, options->target);
+      add_timeout_option(command, options->timeout_seconds);
+      return std::pair(command, options);
+    };
+    {
+      auto [command, options] =
+          add_action("pause", "Pause all instances, or none", AdminAction::pause);
+      add_drain_options(command, options->no_wait, options->drain_max_ms);
+      command
+          ->add_option("--for", options->for_seconds,
+                       "seconds after which they are unpaused whatever happens")
+          ->check(CLI::Range(1.0, 86400.0));
+    }
+    {
+      auto [command, options] = add_action("unpause", "Unpause them", AdminAction::unpause);
+      command->add_flag("--journal", options->journal,
+                        "those that killed or failed runs have left paused");
+      command->add_flag("--forget", options->forget,
+                        "with --journal: forget those that cannot be reached");
+    }
+    add_action("check-paused", "Show which are paused", AdminAction::check_paused);
+    add_action("stats", "Show what servers of version 1 tell of themselves", AdminAction::stats);
+  }
+
+  void add_hold_command() {
+    auto [command, options] =
+        add<HoldCommand>("hold", "Run a command while applications are paused");
+    add_target_options(command, options->target);
+    add_drain_options(command, options->no_wait, options->drain_max_ms);
+    add_timeout_option(command, options->timeout_seconds);
+    command
+        ->add_option("--hold-max", options->hold_max_seconds,
+                     "seconds after which all are unpaused and the command is ended (default: 60)")
+        ->check(CLI::Range(0.1, 86400.0));
+    command->add_option("--evidence", options->evidence, "write what was seen into this file");
+    command->add_option("COMMAND", options->command, "behind --: the command and its arguments")
+        ->required();
+    command->footer(
+        "\nThe exit code is that of the command, or 21: not held for all of its time, or 22:"
+        "\nsomebody may still be paused.\n\nExample:\n"
+        "  stillpoint hold --srv _scalardb-cluster._tcp.bank-headless.default.svc.cluster.local"
+        " \\\n    -- lvcreate --snapshot --name bank --size 10G vg/bank");
   }
 
   void add_storage_command() {

@@ -10,12 +10,16 @@
 #include "cli/exit_code.h"
 #include "cli/interrupt.h"
 #include "cli/output.h"
+#include "cli/scalar_admin.h"
+#include "cli/window.h"
 
 namespace {
 
 using namespace stillpoint;  // NOLINT(google-build-using-namespace): main belongs to no module
 
 int run_program(int argc, char** argv) {
+  if (cli::is_guard(argc, argv)) return cli::run_guard(argv);
+  if (cli::is_scalar_admin(argv)) return cli::run_scalar_admin(argc, argv);
   const cli::Arguments arguments = cli::parse_arguments(argc, argv);
   if (!arguments.command) {
     std::FILE* const to = arguments.exit_code == 0 ? stdout : stderr;
@@ -32,6 +36,7 @@ int run_program(int argc, char** argv) {
       options, TRY(cli::load_config(options.config))
       , interrupt.token()
     };
+    cli::let_go_leftovers(session, *arguments.command);
     return std::visit([&](const auto& command) { return cli::run(command, session); },
                       *arguments.command);
   };

@@ -100,8 +100,42 @@ struct StorageCheckCommand {
   std::string url = {};
 };
 
+// Whose instances are paused.
+struct PauseTarget {
+  std::vector<std::string> srv = {};        // names of SRV records
+  std::vector<std::string> addresses = {};  // HOST:PORT
+  bool tls = false;
+  std::string ca_path = {};
+  std::string ca_pem = {};
+  std::string authority = {};
+  std::string dns_server = {};  // IP:PORT; empty: the system's
+};
+
+enum class AdminAction { pause, unpause, check_paused, stats };
+
+struct AdminCommand {
+  AdminAction action = AdminAction::pause;
+  PauseTarget target = {};
+  bool no_wait = false;
+  std::int64_t drain_max_ms = 30000;
+  double timeout_seconds = 30;
+  double for_seconds = 0;  // paused for so long at most; 0: until somebody unpauses
+  bool journal = false;    // unpause: what killed runs have left paused
+  bool forget = false;     // and never mind those that cannot be reached
+};
+
+struct HoldCommand {
+  PauseTarget target = {};
+  std::vector<std::string> command = {};
+  bool no_wait = false;
+  std::int64_t drain_max_ms = 30000;
+  double hold_max_seconds = 60;
+  double timeout_seconds = 30;
+  std::string evidence = {};  // a file
+};
+
 using Command = std::variant<InitCommand, BackupCommand, PlanCommand, ListCommand, ShowCommand,
                              LsCommand, DumpCommand, CheckCommand, VerifyCommand, RestoreCommand,
-                             CleanupCommand, StorageCheckCommand>;
+                             CleanupCommand, StorageCheckCommand, AdminCommand, HoldCommand>;
 
 }  // namespace stillpoint::cli

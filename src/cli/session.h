@@ -51,5 +51,6 @@ Result<void> run_job(const Session& session, const std::string& kind, const job:
 
 // Where scratch files and journals go; created.
 Result<std::string> state_dir(const Session& session);
+std::string state_dir_name(const Session& session);  // the same, whether it is there or not
 
 }  // namespace stillpoint::cli

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "window/guard.h"
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
+#include <thread>
 
 #include <fcntl.h>
 #include <poll.h>
@@ -17,8 +19,10 @@ namespace stillpoint::window {
 namespace {
 
 constexpr std::chrono::seconds start_max{10};
+constexpr std::chrono::milliseconds look_every{200};
 constexpr int journal_descriptor = 3;  // in the guard
 constexpr Byte dismissed = 'd';
+constexpr Byte left_alone = 'l';
 constexpr Byte standing = 's';
 
 struct Pipe {
@@ -130,13 +134,25 @@ void Guard::dismiss() {
   pid_ = -1;
 }
 
+void Guard::leave_alone() {
+  (void)pipe_.write({&left_alone, 1});  // where that fails it lets go at once
+  pipe_.close();
+}
+
 Result<void> stand_guard(const std::filesystem::path& journal, base::Duration limit,
                          base::Duration tries) {
   Journal inherited = TRY(Journal::inherited(journal, journal_descriptor));
   TRY(base::File(1).write({&standing, 1}));  // and closes it
   Byte byte = 0;
+  const base::Deadline deadline(limit);
   const Result<bool> told = wait_for_byte(0, byte, limit);
   if (told && *told && byte == dismissed) return {};
+  if (told && *told && byte == left_alone) {
+    // Somebody may let them go by hand meanwhile, which takes the journal away.
+    while (inherited.exists() && !deadline.passed()) {
+      std::this_thread::sleep_for(std::min<base::Duration>(deadline.left(), look_every));
+    }
+  }
   if (!inherited.exists()) return {};
   const Recovery recovery = TRY(recover(inherited, tries));
   if (!recovery.left.empty()) {

@@ -83,6 +83,11 @@ std::string done_with(const std::string& line) {
   return {};
 }
 
+// Whatever name it was found by.
+std::string place_of(const Endpoint& endpoint) {
+  return net::to_text({endpoint.ip, endpoint.address.port});
+}
+
 bool same_file(const base::File& file, const fs::path& path) {
   struct stat ours = {};
   struct stat there = {};
@@ -115,7 +120,7 @@ Result<Record> decode_journal(std::string_view text) {
     if (!name.empty()) done.insert(name);
   }
   for (JournalService& service : record.services) {
-    std::erase_if(service.endpoints, [&](const Endpoint& e) { return done.contains(to_text(e)); });
+    std::erase_if(service.endpoints, [&](const Endpoint& e) { return done.contains(place_of(e)); });
   }
   std::erase_if(record.services, [](const JournalService& s) { return s.endpoints.empty(); });
   return record;
@@ -161,6 +166,10 @@ Result<std::optional<Journal>> Journal::take_over(const fs::path& path) {
   return std::optional<Journal>(Journal(path, std::move(*file)));
 }
 
+Result<Journal> Journal::open(const fs::path& path) {
+  return Journal(path, TRY(base::File::open(path, O_RDWR | O_APPEND)));
+}
+
 Result<Journal> Journal::inherited(const fs::path& path, int descriptor) {
   Journal journal(path, base::File(descriptor));
   TRY_DURING(path.string(), journal.file_.size());
@@ -168,7 +177,7 @@ Result<Journal> Journal::inherited(const fs::path& path, int descriptor) {
 }
 
 void Journal::note(const char* what, const Endpoint& endpoint) {
-  const Json line = {{what, to_text(endpoint)}};
+  const Json line = {{what, place_of(endpoint)}};
   const std::string text = line.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
   const Result<void> written = order_->with([&](int&) { return file_.write(base::view_of(text)); });
   if (!written) log(LogLevel::warning, "{}: {}", path_.string(), written.error().message);

@@ -3,8 +3,8 @@
 // of JSON lines in the state folder, locked (flock) for as long as somebody looks after the window.
 //
 //   {"version":1,"id":…,"host":…,"pid":…,"begun":…,"let_go_by":…,"services":[…]}     first, synced
-//   {"not_ours":"10.0.0.7:60053 …"}                 this one answered that we have not paused it
-//   {"let_go":"10.0.0.7:60053 …"}
+//   {"not_ours":"10.0.0.7:60053"}                 this one answered that we have not paused it
+//   {"let_go":"10.0.0.7:60053"}
 #pragma once
 
 #include <filesystem>
@@ -55,6 +55,8 @@ class Journal {
   // One that somebody has left. None where it is looked after, or gone.
   static Result<std::optional<Journal>> take_over(const std::filesystem::path& path);
 
+  // One that may be looked after: to note in it that somebody was let go by hand.
+  static Result<Journal> open(const std::filesystem::path& path);
   // In a process that was started with the locked file as this descriptor.
   static Result<Journal> inherited(const std::filesystem::path& path, int descriptor);
 

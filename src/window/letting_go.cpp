@@ -91,6 +91,23 @@ Result<Recovery> recover(Journal& journal, base::Duration time) {
   return recovery;
 }
 
+void note_let_go(const std::filesystem::path& folder, const std::vector<Endpoint>& endpoints) {
+  for (const std::filesystem::path& path : journals_in(folder)) {
+    Result<Journal> journal = Journal::open(path);
+    if (!journal) continue;  // gone meanwhile
+    for (const Endpoint& endpoint : endpoints) journal->note_let_go(endpoint);
+    const Result<std::string> text = journal->text();
+    const Result<Record> record = text ? decode_journal(*text) : fail(Error(text.error()));
+    if (record && record->services.empty()) (void)journal->remove();
+  }
+}
+
+Result<void> forget_journal(const std::filesystem::path& path) {
+  Result<Journal> journal = Journal::open(path);
+  if (!journal) return {};
+  return journal->remove();
+}
+
 std::vector<Recovered> recover_all(const std::filesystem::path& folder, base::Duration time) {
   std::vector<Recovered> all;
   for (const std::filesystem::path& path : journals_in(folder)) {

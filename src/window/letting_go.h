@@ -48,4 +48,11 @@ struct Recovered {
 };
 std::vector<Recovered> recover_all(const std::filesystem::path& folder, base::Duration time);
 
+// These were let go by hand: noted in every journal of the folder, also in those that are looked
+// after. A journal of which nobody is left goes.
+void note_let_go(const std::filesystem::path& folder, const std::vector<Endpoint>& endpoints);
+
+// Never mind those that it still names.
+Result<void> forget_journal(const std::filesystem::path& path);
+
 }  // namespace stillpoint::window

@@ -321,6 +321,15 @@ Result<void> Pause::leave_paused() {
   return {};
 }
 
+Result<void> Pause::leave_to_guard() {
+  watcher_ = {};
+  const std::lock_guard lock(mutex_);
+  if (ended_) return not_held(base::join(evidence_.against, "; "), "run it again");
+  guard_.leave_alone();
+  ended_ = true;
+  return {};
+}
+
 PauseEvidence Pause::evidence() const {
   const std::lock_guard lock(mutex_);
   PauseEvidence evidence = evidence_;

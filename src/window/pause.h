@@ -68,6 +68,8 @@ class Pause {
   Result<void> end();
   // Leaves them paused: nothing watches over them any more.
   Result<void> leave_paused();
+  // The same, but for the guard, which lets them go when hold_max is over.
+  Result<void> leave_to_guard();
   PauseEvidence evidence() const;
 
  private:

@@ -20,5 +20,7 @@ Result<int> run(const VerifyCommand& command, const Session& session);
 Result<int> run(const RestoreCommand& command, const Session& session);
 Result<int> run(const CleanupCommand& command, const Session& session);
 Result<int> run(const StorageCheckCommand& command, const Session& session);
+Result<int> run(const AdminCommand& command, const Session& session);
+Result<int> run(const HoldCommand& command, const Session& session);
 
 }  // namespace stillpoint::cli

@@ -6,6 +6,7 @@
 #include <condition_variable>
 #include <mutex>
 #include <stdexcept>
+#include <thread>
 
 #include <admin.grpc.pb.h>
 #include <details.pb.h>
@@ -178,6 +179,8 @@ struct TestApplication::State {
   int port = 0;
   FakeService service;
   std::vector<gate::Gate::Pass> passes;
+  std::atomic<std::uint64_t> worked = 0;
+  std::vector<std::jthread> workers;
   std::unique_ptr<grpc::Server> server;
 };
 
@@ -193,6 +196,7 @@ TestApplication::TestApplication(const std::string& ip, const Behaviour& behavio
 
 TestApplication::~TestApplication() {
   stop();
+  state_->workers.clear();
   state_->passes.clear();
 }
 
@@ -228,6 +232,23 @@ void TestApplication::leave() {
   state_->passes.pop_back();
   state_->service.old_gate->count(-1);
   --state_->service.inside;
+}
+
+void TestApplication::work(int threads) {
+  for (int i = 0; i < threads; ++i) {
+    state_->workers.emplace_back([state = state_.get()](const std::stop_token& stop) {
+      while (!stop.stop_requested()) {
+        const auto pass = state->service.gate->enter(Milliseconds(20));
+        if (!pass) continue;
+        std::this_thread::sleep_for(Milliseconds(1));
+        ++state->worked;
+      }
+    });
+  }
+}
+
+std::uint64_t TestApplication::worked() const {
+  return state_->worked;
 }
 
 void TestApplication::stop() {

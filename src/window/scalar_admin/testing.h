@@ -48,6 +48,8 @@ class TestApplication {
   void pause();    // the same
   void enter();    // somebody is inside, until leave()
   void leave();
+  void work(int threads);  // until the end: enter, 1 ms of work, leave
+  std::uint64_t worked() const;
   void stop();                             // as if it was killed
   void start();                            // again, on the same port
   std::vector<std::string> calls() const;  // "CheckPaused", "Pause wait 30000", "Unpause", …

@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <nlohmann/json.hpp>
+
+#include "base/text.h"
+#include "cli/commands/commands.h"
+#include "cli/exit_code.h"
+#include "cli/output.h"
+#include "cli/window.h"
+#include "window/parallel.h"
+
+namespace stillpoint::cli {
+namespace {
+
+using Instances = std::vector<std::unique_ptr<window::Instance>>;
+
+Result<Instances> find_instances(const AdminCommand& command, const Session& session) {
+  Instances instances;
+  for (const window::Service& service : TRY(services_of(command.target))) {
+    const std::vector<window::Endpoint> endpoints = TRY(
+        find_endpoints(service, base::Deadline(seconds_of(command.timeout_seconds)), session.stop));
+    for (const window::Endpoint& endpoint : endpoints) {
+      instances.push_back(TRY(window::make_instance(endpoint, service.tls)));
+    }
+  }
+  return instances;
+}
+
+Result<int> pause(const AdminCommand& command, const Session& session) {
+  window::PauseOptions options = TRY(pause_options(session));
+  options.drain = !command.no_wait;
+  options.drain_max = std::chrono::milliseconds(command.drain_max_ms);
+  options.let_go_max = seconds_of(command.timeout_seconds);
+  if (command.for_seconds > 0) options.hold_max = seconds_of(command.for_seconds);
+  const std::vector<window::Service> services = TRY(services_of(command.target));
+  const auto pause = TRY(window::Pause::begin(services, options, session.stop));
+  TRY(command.for_seconds > 0 ? pause->leave_to_guard() : pause->leave_paused());
+  const window::PauseEvidence evidence = pause->evidence();
+  if (session.options.json) {
+    Json instances = Json::array();
+    for (const auto& one : evidence.instances) instances.push_back(json_of(one.endpoint));
+    print_json({{"type", "pause"},
+                {"paused", base::format_time(evidence.begin)},
+                {"instances", instances}});
+  } else {
+    print(fmt::format("paused: {} instances, {}\n", evidence.instances.size(),
+                      base::format_time(evidence.begin)));
+  }
+  return exit_done;
+}
+
+Result<int> unpause_journals(const AdminCommand& command, const Session& session) {
+  Json windows = Json::array();
+  std::vector<window::StillHeld> left;
+  std::string path;
+  for (window::Recovered& one :
+       window::recover_all(journal_folder(session), seconds_of(command.timeout_seconds))) {
+    if (!one.outcome) return fail(std::move(one.outcome.error()));
+    Json names = Json::array();
+    for (const window::StillHeld& held : one.outcome->left) {
+      names.push_back(json_of(held.endpoint));
+      if (!command.forget) left.push_back(held);
+    }
+    if (command.forget) TRY(window::forget_journal(one.path));
+    windows.push_back({{"journal", one.path.string()}, {"still_held", names}});
+    path = one.path.string();
+  }
+  if (session.options.json) print_json({{"type", "unpause"}, {"windows", windows}});
+  if (!session.options.json && windows.empty()) print("nobody was left paused\n");
+  if (!left.empty()) return fail(window::still_held_error(left, path));
+  if (!session.options.json && !windows.empty()) {
+    print(fmt::format("let go: all of {} windows\n", windows.size()));
+  }
+  return exit_done;
+}
+
+Result<int> unpause(const AdminCommand& command, const Session& session) {
+  if (command.journal) return unpause_journals(command, session);
+  const Instances instances = TRY(find_instances(command, session));
+  std::vector<window::Held> held;
+  for (const auto& one : instances) held.push_back({one.get(), window::Ours::paused});
+  const std::vector<window::StillHeld> left =
+      let_go(held, seconds_of(command.timeout_seconds), nullptr);
+  std::vector<window::Endpoint> free;
+  for (const auto& one : instances) free.push_back(one->endpoint());
+  for (const auto& one : left) std::erase(free, one.endpoint);
+  window::note_let_go(journal_folder(session), free);
+  if (!left.empty()) return fail(window::still_held_error(left, {}));
+  if (session.options.json) {
+    Json names = Json::array();
+    for (const window::Endpoint& one : free) names.push_back(json_of(one));
+    print_json({{"type", "unpause"}, {"instances", names}});
+  } else {
+    print(fmt::format("unpaused: {} instances\n", free.size()));
+  }
+  return exit_done;
+}
+
+// Asks all at the same time, prints what they say, and fails with the first that does not answer.
+using Question = std::function<Result<std::string>(window::Instance&)>;
+Result<int> ask(const AdminCommand& command, const Session& session, const char* field,
+                const Question& question) {
+  const Instances instances = TRY(find_instances(command, session));
+  std::vector<std::optional<Result<std::string>>> answers(instances.size());
+  window::all_at_once(instances.size(),
+                      [&](std::size_t i) { answers[i] = question(*instances[i]); });
+  Json list = Json::array();
+  std::optional<Error> error;
+  for (std::size_t i = 0; i < instances.size(); ++i) {
+    const Result<std::string>& answer = *answers[i];
+    if (!answer && !error) error = answer.error();
+    Json entry = json_of(instances[i]->endpoint());
+    entry[field] = answer ? Json::parse(*answer, nullptr, false) : Json();
+    if (entry[field].is_discarded()) entry[field] = *answer;
+    list.push_back(entry);
+    if (!session.options.json && answer) {
+      print(fmt::format("{}: {}\n", to_text(instances[i]->endpoint()), base::printable(*answer)));
+    }
+  }
+  if (session.options.json) print_json({{"type", "admin"}, {"instances", list}});
+  if (error) return fail(std::move(*error));
+  return exit_done;
+}
+
+}  // namespace
+
+Result<int> run(const AdminCommand& command, const Session& session) {
+  const base::Duration time = seconds_of(command.timeout_seconds);
+  switch (command.action) {
+    case AdminAction::pause:
+      return pause(command, session);
+    case AdminAction::unpause:
+      return unpause(command, session);
+    case AdminAction::check_paused:
+      return ask(command, session, "paused",
+                 [&](window::Instance& instance) -> Result<std::string> {
+                   switch (TRY(instance.check(time, session.stop))) {
+                     case window::Gate::open:
+                       return "false";
+                     case window::Gate::closed:
+                       return "true";
+                     case window::Gate::unknown:
+                       return "null";
+                   }
+                   return "null";
+                 });
+    case AdminAction::stats:
+      return ask(command, session, "stats",
+                 [&](window::Instance& instance) { return instance.stats(time, session.stop); });
+  }
+  return fail(Errc::internal, "no such action");
+}
+
+}  // namespace stillpoint::cli

@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/window.h"
+
+#include <charconv>
+#include <csignal>
+#include <filesystem>
+
+#include <nlohmann/json.hpp>
+#include <syslog.h>
+
+#include "base/file.h"
+#include "base/limits.h"
+#include "base/log.h"
+#include "base/text.h"
+#include "cli/exit_code.h"
+
+namespace stillpoint::cli {
+namespace {
+
+constexpr const char* guard_word = "guard-window";
+// How long a guard goes on trying, and how long the start of another command is held up at most.
+constexpr std::chrono::minutes guard_tries{10};
+constexpr std::chrono::seconds start_tries{5};
+
+std::int64_t milliseconds(base::Time time) {
+  return std::chrono::floor<std::chrono::milliseconds>(time).time_since_epoch().count();
+}
+
+}  // namespace
+
+base::Duration seconds_of(double seconds) {
+  return std::chrono::duration_cast<base::Duration>(std::chrono::duration<double>(seconds));
+}
+
+Result<std::vector<window::Service>> services_of(const PauseTarget& target) {
+  window::Service common;
+  common.tls.on = target.tls;
+  common.tls.authority = target.authority;
+  common.tls.ca_pem = target.ca_pem;
+  if (!target.tls && !(target.ca_path + target.ca_pem).empty()) {
+    return fail(Error{Errc::invalid, "certificates were given, but not --tls", "add --tls"});
+  }
+  if (common.tls.ca_pem.empty() && !target.ca_path.empty()) {
+    const Bytes pem =
+        TRY_DURING("certificates", base::read_file(target.ca_path, limits::config_bytes_max));
+    common.tls.ca_pem = base::text_of(pem);
+  }
+  if (!target.dns_server.empty()) {
+    common.dns.server = TRY_DURING("--dns-server", net::parse_host_port(target.dns_server));
+  }
+  std::vector<window::Service> services;
+  for (const std::string& name : target.srv) {
+    window::Service service = common;
+    service.srv = name;
+    services.push_back(std::move(service));
+  }
+  if (!target.addresses.empty()) {
+    window::Service service = common;
+    for (const std::string& address : target.addresses) {
+      service.addresses.push_back(TRY(net::parse_host_port(address)));
+    }
+    services.push_back(std::move(service));
+  }
+  if (!services.empty()) return services;
+  return fail(Error{Errc::invalid, "no instances were named",
+                    "name them: --srv NAME, or --addresses HOST:PORT,HOST:PORT"});
+}
+
+std::string journal_folder(const Session& session) {
+  return state_dir_name(session) + "/windows";
+}
+
+Result<window::PauseOptions> pause_options(const Session& session) {
+  TRY(state_dir(session));
+  window::PauseOptions options;
+  options.journals = std::filesystem::absolute(journal_folder(session));
+  options.guard_command = {"/proc/self/exe", guard_word};
+  return options;
+}
+
+Json json_of(const window::Endpoint& endpoint) {
+  return {{"address", net::to_text(endpoint.address)}, {"ip", endpoint.ip}};
+}
+
+Json json_of(const window::PauseEvidence& evidence) {
+  Json instances = Json::array();
+  for (const window::InstanceEvidence& one : evidence.instances) {
+    Json entry = json_of(one.endpoint);
+    entry["paused_by_us"] = one.ours;
+    entry["can_tell"] = one.can_tell;
+    entry["drain_us"] = std::chrono::duration_cast<std::chrono::microseconds>(one.took).count();
+    instances.push_back(entry);
+  }
+  return {{"verdict", evidence.against.empty() ? "paused" : "void"},
+          {"against", evidence.against},
+          {"asked", base::format_time(evidence.asked)},
+          {"begin", base::format_time(evidence.begin)},
+          {"end", base::format_time(evidence.end)},
+          {"let_go", base::format_time(evidence.let_go)},
+          {"pause_start_timestamp_ms", milliseconds(evidence.begin)},
+          {"pause_end_timestamp_ms", milliseconds(evidence.end)},
+          {"instances", instances}};
+}
+
+void let_go_leftovers(const Session& session, const Command& command) {
+  const auto* admin = std::get_if<AdminCommand>(&command);
+  if (admin != nullptr && admin->journal) return;  // does it itself
+  for (const window::Recovered& one : window::recover_all(journal_folder(session), start_tries)) {
+    if (!one.outcome) {
+      log(LogLevel::warning, "journal of a window {}: {}", one.path.string(),
+          one.outcome.error().message);
+    } else if (!one.outcome->left.empty()) {
+      const Error error = window::still_held_error(one.outcome->left, one.path.string());
+      log(LogLevel::warning, "{} ({})", error.message, error.advice);
+    } else if (!one.outcome->record.services.empty()) {
+      log(LogLevel::warning, "unpaused what a run that was killed had left paused ({} of {})",
+          one.outcome->record.pid, base::format_time(one.outcome->record.begun));
+    }
+  }
+}
+
+bool is_guard(int argc, char** argv) {
+  return argc == 4 && std::string_view(argv[1]) == guard_word;
+}
+
+// Nobody reads what it prints: what matters goes to the system's log.
+int run_guard(char** argv) {
+  for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGPIPE}) ::signal(signal, SIG_IGN);
+  const std::string_view digits = argv[3];
+  std::int64_t limit = 0;
+  std::from_chars(digits.data(), digits.data() + digits.size(), limit);
+  const Result<void> done =
+      window::stand_guard(argv[2], std::chrono::milliseconds(limit), guard_tries);
+  if (done) return exit_done;
+  ::openlog("stillpoint", LOG_PID, LOG_DAEMON);
+  ::syslog(LOG_ERR, "%s", done.error().message.c_str());
+  return exit_code_of(done.error().code);
+}
+
+}  // namespace stillpoint::cli

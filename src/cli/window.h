@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+// What commands that hold others still share.
+#pragma once
+
+#include <vector>
+
+#include <nlohmann/json_fwd.hpp>
+
+#include "base/result.h"
+#include "cli/options.h"
+#include "cli/output.h"
+#include "cli/session.h"
+#include "window/pause.h"
+
+namespace stillpoint::cli {
+
+base::Duration seconds_of(double seconds);
+
+// One service a name, and one of all addresses.
+Result<std::vector<window::Service>> services_of(const PauseTarget& target);
+
+// Journals and guard as every window has them.
+Result<window::PauseOptions> pause_options(const Session& session);
+std::string journal_folder(const Session& session);
+
+Json json_of(const window::PauseEvidence& evidence);
+Json json_of(const window::Endpoint& endpoint);
+
+// Whoever was left paused by a run that was killed is let go first, by every start of the program.
+void let_go_leftovers(const Session& session, const Command& command);
+
+// The guard of a window is this program, started as `stillpoint guard-window PATH MILLISECONDS`.
+bool is_guard(int argc, char** argv);
+int run_guard(char** argv);
+
+}  // namespace stillpoint::cli

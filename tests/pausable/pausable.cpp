@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+// An application that can be paused, for the end-to-end tests: window::TestApplication as a
+// process. stdin has a command a line, each is answered by a line; its end ends the program. usage:
+// pausable IP [CERTIFICATE KEY]
+#include <csignal>
+#include <fstream>
+#include <iostream>
+#include <sstream>
+
+#include <sys/prctl.h>
+
+#include "window/scalar_admin/testing.h"
+
+namespace {
+
+using stillpoint::window::Behaviour;
+using stillpoint::window::TestApplication;
+
+std::string content_of(const char* path) {
+  std::ifstream file(path);
+  std::ostringstream text;
+  text << file.rdbuf();
+  return text.str();
+}
+
+Behaviour behaviour_named(const std::string& name) {
+  if (name == "old") return {.old_gate = true};
+  if (name == "pause_hangs") return {.pause_hangs = true};
+  if (name == "check_hangs") return {.check_hangs = true};
+  if (name == "unpause_hangs") return {.unpause_hangs = true};
+  if (name == "version_1") return {.has_check = false};
+  if (name == "pause_in_progress") return {.pause = {{10, "PAUSE_IN_PROGRESS"}}};
+  return {};
+}
+
+std::string answer(TestApplication& application, const std::string& line) {
+  std::istringstream words(line);
+  std::string command;
+  std::string argument;
+  words >> command >> argument;
+  if (command == "behave") application.behave(behaviour_named(argument));
+  if (command == "in") application.enter();
+  if (command == "out") application.leave();
+  if (command == "pause") application.pause();
+  if (command == "unpause") application.unpause();
+  if (command == "work") application.work(std::stoi(argument));
+  if (command == "restart") {
+    application.stop();
+    application.start();
+  }
+  if (command == "paused") return application.paused() ? "true" : "false";
+  if (command == "worked") return std::to_string(application.worked());
+  if (command == "calls") {
+    std::string all;
+    for (const std::string& call : application.calls()) all += call + ";";
+    return all;
+  }
+  return "done";
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+  if (argc != 2 && argc != 4) return 2;
+  TestApplication application(argv[1], {}, argc == 4 ? content_of(argv[2]) : "",
+                              argc == 4 ? content_of(argv[3]) : "");
+  std::cout << "port " << application.address().port << std::endl;
+  for (std::string line; std::getline(std::cin, line);) {
+    std::cout << answer(application, line) << std::endl;
+  }
+  return 0;
+}
