@@ -199,11 +199,14 @@ class Parser {
   }
 
   static void add_target_options(CLI::App* command, PauseTarget& target) {
-    command->add_option("-s,--srv", target.srv,
-                        "pause every instance that this SRV name has (repeatable)");
+    command
+        ->add_option("-s,--srv", target.srv,
+                     "pause every instance that this SRV name has (repeatable)")
+        ->allow_extra_args(false);
     command
         ->add_option("-a,--addresses", target.addresses,
                      "pause these instances: HOST:PORT,[IPV6]:PORT,...")
+        ->allow_extra_args(false)
         ->delimiter(',');
     command->add_flag("--tls", target.tls, "speak TLS");
     command->add_option("--ca-root-cert-path", target.ca_path,

@@ -180,6 +180,7 @@ int run_scalar_admin(int argc, char** argv) {
   app.add_option("-s,--srv-service-url", options.srv, "A service URL of SRV record.");
   app.add_option("-a,--addresses", options.target.addresses,
                  "A list of {ip}:{port} separated by comma.")
+      ->allow_extra_args(false)
       ->delimiter(',');
   app.add_flag("-n,--no-wait", options.no_wait,
                "A flag to specify if PAUSE command waits for termination of outstanding requests.");

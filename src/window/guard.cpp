@@ -23,6 +23,8 @@ constexpr std::chrono::milliseconds look_every{200};
 constexpr int journal_descriptor = 3;  // in the guard
 constexpr Byte dismissed = 'd';
 constexpr Byte left_alone = 'l';
+constexpr Byte new_limit = 't';  // then its milliseconds
+constexpr int limit_digits = 10;
 constexpr Byte standing = 's';
 
 struct Pipe {
@@ -139,23 +141,60 @@ void Guard::leave_alone() {
   pipe_.close();
 }
 
+void Guard::set_limit(base::Duration limit) {
+  if (pid_ < 0) return;
+  const auto left = std::chrono::ceil<std::chrono::milliseconds>(limit).count();
+  const std::string text =
+      fmt::format("{}{:0{}}", static_cast<char>(new_limit), left, limit_digits);
+  (void)pipe_.write(base::view_of(text));  // where that fails it keeps the longer one
+}
+
+namespace {
+
+Result<base::Duration> read_limit() {
+  std::int64_t milliseconds = 0;
+  for (int i = 0; i < limit_digits; ++i) {
+    Byte digit = 0;
+    if (!TRY(wait_for_byte(0, digit, start_max)) || digit < '0' || digit > '9') {
+      return fail(Errc::internal, "no limit came through the pipe");
+    }
+    milliseconds = 10 * milliseconds + (digit - '0');
+  }
+  return std::chrono::milliseconds(milliseconds);
+}
+
+// Until it is time to let go: false when nobody has to be.
+bool keep_watch(const Journal& journal, base::Duration limit) {
+  base::Deadline deadline(limit);
+  for (;;) {
+    Byte byte = 0;
+    const Result<bool> told = wait_for_byte(0, byte, deadline.left());
+    if (!told || !*told) return true;  // the time is over, or whoever paused is gone
+    if (byte == dismissed) return false;
+    if (byte == new_limit) {
+      const Result<base::Duration> left = read_limit();
+      if (!left) return true;
+      deadline = base::Deadline(*left);
+    }
+    if (byte == left_alone) break;
+  }
+  // Somebody may let them go by hand meanwhile, which takes the journal away.
+  while (journal.exists() && !deadline.passed()) {
+    std::this_thread::sleep_for(std::min<base::Duration>(deadline.left(), look_every));
+  }
+  return true;
+}
+
+}  // namespace
+
 Result<void> stand_guard(const std::filesystem::path& journal, base::Duration limit,
                          base::Duration tries) {
   Journal inherited = TRY(Journal::inherited(journal, journal_descriptor));
   TRY(base::File(1).write({&standing, 1}));  // and closes it
-  Byte byte = 0;
-  const base::Deadline deadline(limit);
-  const Result<bool> told = wait_for_byte(0, byte, limit);
-  if (told && *told && byte == dismissed) return {};
-  if (told && *told && byte == left_alone) {
-    // Somebody may let them go by hand meanwhile, which takes the journal away.
-    while (inherited.exists() && !deadline.passed()) {
-      std::this_thread::sleep_for(std::min<base::Duration>(deadline.left(), look_every));
-    }
-  }
-  if (!inherited.exists()) return {};
+  if (!keep_watch(inherited, limit) || !inherited.exists()) return {};
+  inherited.note_given_up();
   const Recovery recovery = TRY(recover(inherited, tries));
-  if (!recovery.left.empty()) {
+  if (!recovery.left.empty() && inherited.exists()) {
     return fail(still_held_error(recovery.left, journal.string()));
   }
   return {};

@@ -24,8 +24,9 @@ class Guard {
   Guard& operator=(Guard&& other) noexcept;
   ~Guard();  // without dismiss(): it begins to let go
 
-  void dismiss();      // everything is let go; it ends
-  void leave_alone();  // it stands until its limit, also when we are gone
+  void dismiss();                        // everything is let go; it ends
+  void leave_alone();                    // it stands until its limit, also when we are gone
+  void set_limit(base::Duration limit);  // from now on
 
  private:
   Guard(int pid, base::File pipe) : pid_(pid), pipe_(std::move(pipe)) {}

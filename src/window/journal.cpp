@@ -23,6 +23,7 @@ using Json = nlohmann::ordered_json;
 
 constexpr std::size_t journal_bytes_max = 16 * 1024 * 1024;
 constexpr const char* suffix = ".window";
+constexpr const char* given_up_line = "{\"given_up\":true}";
 
 Json json_of(const JournalService& service) {
   Json endpoints = Json::array();
@@ -86,6 +87,11 @@ std::string done_with(const std::string& line) {
 // Whatever name it was found by.
 std::string place_of(const Endpoint& endpoint) {
   return net::to_text({endpoint.ip, endpoint.address.port});
+}
+
+std::string line_of(const char* what, const Endpoint& endpoint) {
+  const Json line = {{what, place_of(endpoint)}};
+  return line.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 
 bool same_file(const base::File& file, const fs::path& path) {
@@ -176,19 +182,36 @@ Result<Journal> Journal::inherited(const fs::path& path, int descriptor) {
   return journal;
 }
 
-void Journal::note(const char* what, const Endpoint& endpoint) {
-  const Json line = {{what, place_of(endpoint)}};
-  const std::string text = line.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
+Result<std::optional<Journal>> Journal::join(const fs::path& path) {
+  std::optional<Journal> journal = TRY(take_over(path));
+  if (journal) return journal;
+  Result<Journal> other = open(path);
+  if (!other) return journal;  // gone
+  if (other->exists() && other->given_up()) journal = std::move(*other);
+  return journal;
+}
+
+void Journal::note(const std::string& text) {
   const Result<void> written = order_->with([&](int&) { return file_.write(base::view_of(text)); });
   if (!written) log(LogLevel::warning, "{}: {}", path_.string(), written.error().message);
 }
 
 void Journal::note_not_ours(const Endpoint& endpoint) {
-  note("not_ours", endpoint);
+  note(line_of("not_ours", endpoint));
 }
 
 void Journal::note_let_go(const Endpoint& endpoint) {
-  note("let_go", endpoint);
+  note(line_of("let_go", endpoint));
+}
+
+void Journal::note_given_up() {
+  note(std::string(given_up_line) + "\n");
+}
+
+bool Journal::given_up() const {
+  if (!exists()) return true;
+  const Result<std::string> content = text();
+  return content && content->find(given_up_line) != std::string::npos;
 }
 
 Result<std::string> Journal::text() const {

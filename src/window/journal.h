@@ -5,6 +5,7 @@
 //   {"version":1,"id":…,"host":…,"pid":…,"begun":…,"let_go_by":…,"services":[…]}     first, synced
 //   {"not_ours":"10.0.0.7:60053"}                 this one answered that we have not paused it
 //   {"let_go":"10.0.0.7:60053"}
+//   {"given_up":true}                             the window is over; the guard goes on trying
 #pragma once
 
 #include <filesystem>
@@ -54,6 +55,8 @@ class Journal {
                                 JournalCopies* copies);
   // One that somebody has left. None where it is looked after, or gone.
   static Result<std::optional<Journal>> take_over(const std::filesystem::path& path);
+  // The same, and also one whose window was given up although its guard still tries.
+  static Result<std::optional<Journal>> join(const std::filesystem::path& path);
 
   // One that may be looked after: to note in it that somebody was let go by hand.
   static Result<Journal> open(const std::filesystem::path& path);
@@ -62,6 +65,8 @@ class Journal {
 
   void note_not_ours(const Endpoint& endpoint);
   void note_let_go(const Endpoint& endpoint);
+  void note_given_up();              // the window is over, and whoever wants may try to let go
+  bool given_up() const;             // or gone already
   Result<std::string> text() const;  // the whole file
   bool exists() const;               // false when somebody else has done the work
   Result<void> remove();
@@ -72,7 +77,7 @@ class Journal {
  private:
   Journal(std::filesystem::path path, base::File file)
       : path_(std::move(path)), file_(std::move(file)) {}
-  void note(const char* what, const Endpoint& endpoint);
+  void note(const std::string& line);
   std::filesystem::path path_;
   base::File file_;
   std::string id_ = {};

@@ -23,22 +23,24 @@ base::Duration time_for_call(const base::Deadline& deadline) {
 }
 
 // Nobody answers: again, after growing waits.
-Result<void> unpause(Instance& instance, const base::Deadline& deadline) {
+Result<void> unpause(Instance& instance, const base::Deadline& deadline, const Journal* journal) {
   base::Duration wait = wait_first;
   for (;;) {
     const Result<void> done = instance.unpause(time_for_call(deadline));
     if (done || deadline.left() <= wait) return done;
+    if (journal != nullptr && !journal->exists()) return done;  // others have done it
     std::this_thread::sleep_for(wait);
     wait = std::min<base::Duration>(2 * wait, wait_max);
   }
 }
 
-Result<void> unpause_surely(Instance& instance, const base::Deadline& deadline) {
-  TRY(unpause(instance, deadline));
+Result<void> unpause_surely(Instance& instance, const base::Deadline& deadline,
+                            const Journal* journal) {
+  TRY(unpause(instance, deadline, journal));
   for (int i = 0; i < looks && !deadline.passed(); ++i) {
     std::this_thread::sleep_for(between_looks);
     const Result<Gate> gate = instance.check(time_for_call(deadline), {});
-    if (!gate || *gate == Gate::closed) TRY(unpause(instance, deadline));
+    if (!gate || *gate == Gate::closed) TRY(unpause(instance, deadline, journal));
   }
   return {};
 }
@@ -51,8 +53,9 @@ std::vector<StillHeld> let_go(const std::vector<Held>& held, base::Duration time
   std::vector<std::optional<Error>> errors(held.size());
   all_at_once(held.size(), [&](std::size_t i) {
     Instance& instance = *held[i].instance;
-    const Result<void> done = held[i].ours == Ours::paused ? unpause(instance, deadline)
-                                                           : unpause_surely(instance, deadline);
+    const Result<void> done = held[i].ours == Ours::paused
+                                  ? unpause(instance, deadline, journal)
+                                  : unpause_surely(instance, deadline, journal);
     if (!done) errors[i] = done.error();
     if (done && journal != nullptr) journal->note_let_go(instance.endpoint());
   });
@@ -108,10 +111,12 @@ Result<void> forget_journal(const std::filesystem::path& path) {
   return journal->remove();
 }
 
-std::vector<Recovered> recover_all(const std::filesystem::path& folder, base::Duration time) {
+std::vector<Recovered> recover_all(const std::filesystem::path& folder, base::Duration time,
+                                   Whose whose) {
   std::vector<Recovered> all;
   for (const std::filesystem::path& path : journals_in(folder)) {
-    Result<std::optional<Journal>> journal = Journal::take_over(path);
+    Result<std::optional<Journal>> journal =
+        whose == Whose::nobodys ? Journal::take_over(path) : Journal::join(path);
     if (!journal) {
       all.push_back({path, fail(std::move(journal.error()))});
     } else if (*journal) {

@@ -41,12 +41,17 @@ struct Recovery {
 };
 Result<Recovery> recover(Journal& journal, base::Duration time);
 
-// Every journal of the folder that nobody looks after.
+// Every such journal of the folder.
 struct Recovered {
   std::filesystem::path path = {};
   Result<Recovery> outcome = {};
 };
-std::vector<Recovered> recover_all(const std::filesystem::path& folder, base::Duration time);
+enum class Whose {
+  nobodys,   // those that nobody looks after
+  given_up,  // also those whose guard has not succeeded yet
+};
+std::vector<Recovered> recover_all(const std::filesystem::path& folder, base::Duration time,
+                                   Whose whose = Whose::nobodys);
 
 // These were let go by hand: noted in every journal of the folder, also in those that are looked
 // after. A journal of which nobody is left goes.

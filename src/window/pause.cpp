@@ -19,6 +19,9 @@ namespace {
 constexpr std::chrono::seconds answer_grace{3};
 // The guard lets go so much later than we would have.
 constexpr std::chrono::seconds guard_grace{2};
+constexpr std::chrono::milliseconds guard_look{20};
+// For an answer while all are paused: who does not answer twice holds up all others.
+constexpr base::Duration watch_call_max = std::chrono::seconds(2);
 
 std::string host_name() {
   std::array<char, 256> name = {};
@@ -46,6 +49,7 @@ Result<std::unique_ptr<Pause>> Pause::begin(const std::vector<Service>& services
     TRY(pause->undo(std::move(done.error())));
   }
   pause->overdue_.emplace(options.hold_max);
+  pause->guard_.set_limit(options.hold_max + guard_grace);
   pause->watcher_ =
       std::jthread([raw = pause.get()](const std::stop_token& ended) { raw->watch(ended); });
   return pause;
@@ -190,10 +194,11 @@ std::vector<std::string> Pause::look(bool last) {
 std::string Pause::look_at(Member& member, bool last) {
   Instance& instance = *member.instance;
   const std::string name = to_text(instance.endpoint());
+  const base::Duration time = std::min(options_.call_max, watch_call_max);
   Result<Gate> gate = Gate::closed;
   if (member.can_tell) {
-    gate = instance.check(options_.call_max, {});
-  } else if (const Result<std::string> stats = instance.stats(options_.call_max, {}); stats) {
+    gate = instance.check(time, {});
+  } else if (const Result<std::string> stats = instance.stats(time, {}); stats) {
     if (options_.drain && outstanding_in(*stats) > 0) gate = Gate::open;
   }
   if (!instance.connection_held()) {
@@ -209,8 +214,8 @@ std::string Pause::look_at(Member& member, bool last) {
 }
 
 std::string Pause::look_for_others(std::size_t service, bool last) {
-  const Result<std::vector<Endpoint>> now =
-      find_endpoints(services_[service], base::Deadline(options_.call_max), {});
+  const Result<std::vector<Endpoint>> now = find_endpoints(
+      services_[service], base::Deadline(std::min(options_.call_max, watch_call_max)), {});
   if (!now) {
     if (now.error().code != Errc::not_found && ++misses_[service] < 2 && !last) return {};
     return "it cannot be told whether instances came or went: " + now.error().message;
@@ -264,20 +269,35 @@ void Pause::let_go_now() {
   left_ = let_go(held, options_.let_go_max, &*journal_);
 }
 
+void Pause::wait_for_guard() {
+  const base::Deadline deadline(options_.let_go_max);
+  while (journal_->exists()) {
+    if (deadline.passed()) {
+      for (const Member& member : members_) {
+        left_.push_back({member.instance->endpoint(),
+                         {Errc::unavailable, "its guard has not let it go yet", {}}});
+      }
+      return;
+    }
+    std::this_thread::sleep_for(guard_look);
+  }
+}
+
 void Pause::let_go_once(std::vector<std::string> against) {
   const std::lock_guard lock(mutex_);
   if (ended_ || !journal_) return;
   ended_ = true;
   evidence_.end = base::now();
   evidence_.against = std::move(against);
-  if (journal_->exists()) {
+  if (journal_->given_up()) {  // the guard was quicker: we were stopped, or the machine slept
+    evidence_.against.push_back("its guard has let it go, since we were stopped for so long");
+    wait_for_guard();
+  } else {
     let_go_now();
-  } else {  // the guard was quicker: we were stopped, or the machine slept
-    evidence_.against.push_back("it was let go by its guard, after " +
-                                base::display_duration(limit()));
   }
   evidence_.let_go = base::now();
   if (!left_.empty()) {
+    journal_->note_given_up();
     guard_ = {};  // it goes on trying
     return;
   }
@@ -325,6 +345,7 @@ Result<void> Pause::leave_to_guard() {
   watcher_ = {};
   const std::lock_guard lock(mutex_);
   if (ended_) return not_held(base::join(evidence_.against, "; "), "run it again");
+  guard_.set_limit(options_.hold_max);
   guard_.leave_alone();
   ended_ = true;
   return {};

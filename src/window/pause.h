@@ -95,6 +95,7 @@ class Pause {
   std::string look_for_others(std::size_t service, bool last);
   void watch(const std::stop_token& ended);
   void let_go_now();
+  void wait_for_guard();
   void let_go_once(std::vector<std::string> against);
 
   const std::vector<Service> services_;

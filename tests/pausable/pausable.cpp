@@ -40,7 +40,7 @@ std::string answer(TestApplication& application, const std::string& line) {
   words >> command >> argument;
   if (command == "behave") application.behave(behaviour_named(argument));
   if (command == "in") application.enter();
-  if (command == "out") application.leave();
+  if (command == "all") application.leave_all();
   if (command == "pause") application.pause();
   if (command == "unpause") application.unpause();
   if (command == "work") application.work(std::stoi(argument));

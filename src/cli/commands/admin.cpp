@@ -52,8 +52,8 @@ Result<int> unpause_journals(const AdminCommand& command, const Session& session
   Json windows = Json::array();
   std::vector<window::StillHeld> left;
   std::string path;
-  for (window::Recovered& one :
-       window::recover_all(journal_folder(session), seconds_of(command.timeout_seconds))) {
+  for (window::Recovered& one : window::recover_all(
+           journal_folder(session), seconds_of(command.timeout_seconds), window::Whose::given_up)) {
     if (!one.outcome) return fail(std::move(one.outcome.error()));
     Json names = Json::array();
     for (const window::StillHeld& held : one.outcome->left) {

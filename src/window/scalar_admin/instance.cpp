@@ -165,6 +165,9 @@ Result<std::unique_ptr<Instance>> make_instance(const Endpoint& endpoint, const 
   settings.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);  // the environment does not choose who is asked
   settings.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
   settings.SetInt(GRPC_ARG_SERVICE_CONFIG_DISABLE_RESOLUTION, 1);
+  settings.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 50);
+  settings.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, 2000);  // the time for one try to connect
+  settings.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 500);
   settings.SetMaxReceiveMessageSize(answer_bytes_max);
   auto credentials = grpc::InsecureChannelCredentials();
   std::string authority = net::to_text(endpoint.address);

@@ -234,6 +234,10 @@ void TestApplication::leave() {
   --state_->service.inside;
 }
 
+void TestApplication::leave_all() {
+  while (!state_->passes.empty()) leave();
+}
+
 void TestApplication::work(int threads) {
   for (int i = 0; i < threads; ++i) {
     state_->workers.emplace_back([state = state_.get()](const std::stop_token& stop) {

@@ -48,6 +48,7 @@ class TestApplication {
   void pause();    // the same
   void enter();    // somebody is inside, until leave()
   void leave();
+  void leave_all();
   void work(int threads);  // until the end: enter, 1 ms of work, leave
   std::uint64_t worked() const;
   void stop();                             // as if it was killed

@@ -1,0 +1,464 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Pausing applications by hand and for a command, and letting them go whatever happens."""
+
+import json
+import os
+import pathlib
+import signal
+import subprocess
+import time
+
+import applications
+import support
+
+NOT_HELD, STILL_HELD = 21, 22
+
+
+class Window(support.Case):
+    """Some applications under load."""
+
+    count = 3
+
+    def setUp(self):
+        super().setUp()
+        self.apps = [applications.Application(self) for _ in range(self.count)]
+        for app in self.apps:
+            app.tell("work 2")
+
+    def env(self, **more):
+        return super().env(STILLPOINT_STATE_DIR=self.state, **more)
+
+    @property
+    def addresses(self):
+        return ",".join(app.address for app in self.apps)
+
+    def journals(self):
+        return sorted(self.state.glob("windows/*"))
+
+    def hold(self, *arguments, command=("true",), **how):
+        return self.stillpoint("--state-dir", self.state, "hold", *arguments, "--", *command, **how)
+
+    def words(self, *arguments):
+        # what stands behind "--" is the command's
+        return [support.BINARY, *map(str, arguments)]
+
+    def assert_all_open(self):
+        for app in self.apps:
+            app.wait_until_open(timeout=10)
+
+    def start_hold(self, *arguments, command=("sleep", "60"), whom=None):
+        whom = whom or ("-a", self.addresses)
+        words = self.words("hold", *whom, *arguments, "--", *command)
+        return words, support.start(words, self.env())
+
+    def hold_until_killed(self, *arguments, whom=None):
+        """A hold whose command runs."""
+        running = self.folder / "running"
+        running.unlink(missing_ok=True)
+        started = self.start_hold(*arguments, whom=whom,
+                                  command=("sh", "-c", f"touch {running}; sleep 60"))
+        deadline = time.monotonic() + 30
+        while not running.exists():
+            self.assertLess(time.monotonic(), deadline, "the command does not run")
+            time.sleep(0.002)
+        return started
+
+
+class ByHand(Window):
+    def test_pause_check_unpause(self):
+        answer = self.stillpoint("admin", "pause", "-a", self.addresses, "--json").json()
+        self.assertEqual([one["address"] for one in answer["instances"]],
+                         sorted(app.address for app in self.apps))
+        asked = self.stillpoint("admin", "check-paused", "-a", self.addresses, "--json").json()
+        self.assertEqual({one["address"]: one["paused"] for one in asked["instances"]},
+                         {app.address: True for app in self.apps})
+        before = [app.tell("worked") for app in self.apps]
+        time.sleep(0.1)
+        self.assertEqual([app.tell("worked") for app in self.apps], before)
+        self.stillpoint("admin", "unpause", "-a", self.addresses)
+        self.assert_all_open()
+        self.assertEqual(self.journals(), [])
+
+    def test_statistics(self):
+        asked = self.stillpoint("admin", "stats", "-a", self.addresses, "--json").json()
+        self.assertEqual([one["stats"]["outstanding"] for one in asked["instances"]], [0, 0, 0])
+
+    def test_partial_failure_leaves_nobody_paused(self):
+        self.apps[1].tell("behave pause_in_progress")
+        self.fails("admin", "pause", "-a", self.addresses, expect=NOT_HELD, code="not_held",
+                   says=[self.apps[1].address, "somebody else is pausing it"])
+        self.assert_all_open()
+        self.assertEqual(self.apps[1].count("Unpause"), 0)
+
+    def test_what_is_wrong_is_told(self):
+        for words, says in (
+                (["admin", "pause"], "no instances were named"),
+                (["admin", "pause", "-a", "::1:60053"], "brackets"),
+                (["admin", "pause", "-a", "bank"], "no port"),
+                (["admin", "pause", "-a", "bank:1", "--ca-root-cert-path", "x"], "--tls"),
+                (["admin", "pause", "-a", "bank:1", "--tls", "--ca-root-cert-path", "/no/file"],
+                 "/no/file"),
+                (["hold", "-a", self.addresses, "--", "/no/program"], "no program")):
+            error = self.fails_before_dashes(words)
+            self.assertIn(says, error["message"])
+        self.assertEqual([app.count("Pause") for app in self.apps], [0, 0, 0])
+
+    def fails_before_dashes(self, words):
+        at = words.index("--") if "--" in words else len(words)
+        outcome = self.stillpoint(*words[:at], "--json", *words[at:], expect=support.FAILURE)
+        return outcome.error()
+
+    def test_paused_for_a_time(self):
+        """It is let go without us when the time is over."""
+        started = time.monotonic()
+        self.stillpoint("admin", "pause", "-a", self.addresses, "--for", "1")
+        self.assertTrue(all(app.paused() for app in self.apps))
+        self.assertEqual(len(self.journals()), 1)
+        for app in self.apps:
+            app.wait_until_open(timeout=20)
+        self.assertGreater(time.monotonic() - started, 1)
+        print(f"measured: paused --for 1, open after {time.monotonic() - started:.1f} s")
+
+    def test_paused_for_a_time_and_unpaused_by_hand(self):
+        """Then the guard does not unpause what somebody else pauses later."""
+        self.stillpoint("admin", "pause", "-a", self.addresses, "--for", "1")
+        self.stillpoint("admin", "unpause", "-a", self.addresses)
+        self.assertEqual(self.journals(), [])
+        self.assertEqual([app.count("Unpause") for app in self.apps], [1, 1, 1])
+
+
+class Hold(Window):
+    def test_nothing_happens_while_the_command_runs(self):
+        script = f"cat {self.folder}/go; echo done"
+        os.mkfifo(self.folder / "go")
+        words, process = self.start_hold("--json", "--evidence", str(self.folder / "evidence"),
+                                         command=("sh", "-c", script))
+        for app in self.apps:
+            app.wait_until_paused()
+        with open(self.folder / "go", "w", encoding="ascii"):  # the command runs
+            before = [app.tell("worked") for app in self.apps]
+            time.sleep(0.2)
+            self.assertEqual([app.tell("worked") for app in self.apps], before)
+        outcome = support.finish(words, process, time.monotonic(), 60)
+        self.assertEqual(outcome.code, support.OK, str(outcome))
+        self.assertEqual(outcome.out.splitlines()[0], "done")
+        told = outcome.last_json()
+        self.assertEqual((told["type"], told["verdict"], told["against"]), ("hold", "paused", []))
+        evidence = json.loads((self.folder / "evidence").read_text())
+        told.pop("type")
+        self.assertEqual(evidence, told)
+        self.assertLess(evidence["pause_start_timestamp_ms"], evidence["pause_end_timestamp_ms"])
+        self.assert_all_open()
+        self.assertEqual(self.journals(), [])
+
+    def test_the_exit_code_is_the_commands(self):
+        outcome = self.hold("-a", self.addresses, command=("sh", "-c", "exit 7"), expect=7)
+        self.assertEqual(outcome.out, "")
+        self.assert_all_open()
+
+    def test_the_deadline_ends_the_command_too(self):
+        marker = self.folder / "survived"
+        started = time.monotonic()
+        outcome = self.hold("-a", self.addresses, "--hold-max", "0.5", expect=NOT_HELD,
+                            command=("sh", "-c", f"sleep 20; touch {marker}"))
+        self.assertLess(time.monotonic() - started, 15)
+        self.assertIn("longer than", outcome.err)
+        self.assert_all_open()
+        self.assertFalse(marker.exists())
+
+    def test_an_interrupt_lets_go(self):
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            words, process = self.hold_until_killed()
+            os.kill(process.pid, number)
+            outcome = support.finish(words, process, time.monotonic(), 30)
+            self.assertEqual(outcome.code, support.INTERRUPTED, str(outcome))
+            self.assert_all_open()
+            self.assertEqual(self.journals(), [])
+
+    def void(self, event, says):
+        """The event happens while the command runs; the window is void at once and says so."""
+        words, process = self.hold_until_killed("--json", "--timeout", "1")
+        started = time.monotonic()
+        event(self.apps[1])
+        for app in (self.apps[0], self.apps[2]):
+            app.wait_until_open(timeout=10)
+        print(f"measured: the others open {time.monotonic() - started:.2f} s after the event")
+        outcome = support.finish(words, process, started, 30)
+        self.assertIn(outcome.code, (NOT_HELD, STILL_HELD), str(outcome))
+        error = outcome.error()
+        self.assertIn(self.apps[1].address, error["message"])
+        self.assertIn(says, error["message"])
+        self.assertNotIn(self.apps[0].address, error["message"])
+        return outcome
+
+    def test_one_that_lets_go(self):
+        self.assertEqual(self.void(lambda app: app.tell("unpause"), "not paused any more").code,
+                         NOT_HELD)
+
+    def test_one_that_restarts(self):
+        self.assertEqual(self.void(lambda app: app.tell("restart"), "restarted").code, NOT_HELD)
+
+    def test_one_that_dies(self):
+        outcome = self.void(lambda app: app.process.kill(), "may still be paused")
+        self.assertEqual(outcome.code, STILL_HELD)
+        self.assertIn("admin unpause --journal", outcome.error()["advice"])
+        self.assertEqual(len(self.journals()), 1)
+        self.stillpoint("admin", "unpause", "--journal", "--forget", "--timeout", "1")
+        self.assertEqual(self.journals(), [])
+
+    def test_one_that_hangs(self):
+        """SIGSTOP: its kernel still has the connection, but it does not answer."""
+        def stop(app):
+            os.kill(app.process.pid, signal.SIGSTOP)
+        outcome = self.void(stop, "does not answer")
+        self.assertEqual(outcome.code, STILL_HELD)
+        os.kill(self.apps[1].process.pid, signal.SIGCONT)
+        self.stillpoint("list", expect=None)  # any command lets go what was left
+        self.apps[1].wait_until_open()
+        self.apps[1].wait(lambda: not self.journals(), "the journal gone")
+
+    def test_one_that_never_answers_the_pause(self):
+        self.apps[1].tell("behave pause_hangs")
+        outcome = self.hold("-a", self.addresses, "-m", "200", expect=NOT_HELD)
+        self.assertIn(self.apps[1].address, outcome.err)
+        self.assert_all_open()
+
+
+class Names(Window):
+    """Instances behind an SRV record."""
+
+    count = 2
+
+    def setUp(self):
+        super().setUp()
+        self.dns = applications.Dns(self)
+        self.dns.hosts["bank.test"] = ["127.0.0.1"]
+        self.set(self.apps)
+        self.named = ("--srv", "_admin._tcp.bank.test", "--dns-server", self.dns.address)
+
+    def set(self, apps):
+        self.dns.srv["_admin._tcp.bank.test"] = [("bank.test", app.port) for app in apps]
+
+    def test_all_that_the_name_has(self):
+        told = self.hold(*self.named, "--json").last_json()
+        self.assertEqual([one["address"] for one in told["instances"]],
+                         sorted(f"bank.test:{app.port}" for app in self.apps))
+        self.assertEqual([app.count("Pause") for app in self.apps], [1, 1])
+        self.assert_all_open()
+
+    def test_one_that_appears(self):
+        late = applications.Application(self)
+        words, process = self.hold_until_killed("--json", whom=self.named)
+        self.set([*self.apps, late])
+        outcome = support.finish(words, process, time.monotonic(), 30)
+        self.assertEqual(outcome.code, NOT_HELD, str(outcome))
+        self.assertIn(f"bank.test:{late.port} (127.0.0.1) appeared", outcome.error()["message"])
+        self.assert_all_open()
+        self.assertEqual(late.count("Unpause"), 0)
+
+    def test_a_name_that_nobody_has(self):
+        outcome = self.stillpoint("admin", "pause", "--json", "--srv", "_none._tcp.test",
+                                  "--dns-server", self.dns.address, expect=None)
+        self.assertNotEqual(outcome.code, support.OK)
+        self.assertIn("_none._tcp.test", outcome.error()["message"])
+
+
+class Encrypted(Window):
+    count = 0
+
+    def test_ipv6(self):
+        app = applications.Application(self, ip="::1")
+        self.assertRegex(app.address, r"^\[::1\]:[0-9]+$")
+        told = self.hold("-a", app.address, "--json").last_json()
+        self.assertEqual(told["instances"][0]["address"], app.address)
+        self.assertEqual(app.count("Pause"), 1)
+
+    def test_tls(self):
+        authority, pair = applications.certificate(self.folder)
+        app = applications.Application(self, tls=pair)
+        check = ("admin", "check-paused", "-a", app.address, "--timeout", "5", "--json")
+        trusted = ("--tls", "--ca-root-cert-path", authority, "--override-authority", "bank.test")
+        asked = self.stillpoint(*check, *trusted).json()
+        self.assertEqual(asked["instances"][0]["paused"], False)
+        pem = pathlib.Path(authority).read_text(encoding="ascii")
+        self.stillpoint(*check, "--tls", "--ca-root-cert-pem", pem, "--override-authority",
+                        "bank.test")
+        # the address is not in the certificate, the authority is unknown, or it is not TLS at all
+        for words in (("--tls", "--ca-root-cert-path", authority), ("--tls",), (),
+                      ("--tls", "--ca-root-cert-path", authority, "--override-authority", "x.test")):
+            error = self.fails(*check, *words, expect=support.FAILURE, code="unavailable")
+            self.assertIn(app.address, error["message"])
+        self.hold("-a", app.address, *trusted)
+        self.assertEqual(app.count("Pause"), 1)
+
+    def test_tls_with_the_address_in_the_certificate(self):
+        authority, pair = applications.certificate(self.folder, addresses=["127.0.0.1"])
+        app = applications.Application(self, tls=pair)
+        self.hold("-a", app.address, "--tls", "--ca-root-cert-path", authority)
+        self.assertEqual(app.count("Pause"), 1)
+
+    def test_a_journal_remembers_how_to_speak_tls(self):
+        authority, pair = applications.certificate(self.folder)
+        app = applications.Application(self, tls=pair)
+        words = self.words("hold", "-a", app.address, "--tls", "--ca-root-cert-path", authority,
+                           "--override-authority", "bank.test", "--", "sleep", "60")
+        process = support.start(words, self.env())
+        app.wait_until_paused()
+        os.unlink(authority)
+        process.kill()
+        process.communicate()
+        app.wait_until_open(timeout=20)
+
+
+class Killed(Window):
+    """kill -9 at any moment: nobody stays paused."""
+
+    full = "full-kill"
+    time_max = 300
+    limit = 5  # seconds after the death
+
+    def guards(self, process):
+        """The guard of a hold that runs: its child that is no command."""
+        listed = subprocess.run(["ps", "-o", "pid=,args=", "--ppid", str(process.pid)],
+                                capture_output=True, text=True, check=False).stdout
+        return [int(line.split()[0]) for line in listed.splitlines() if "guard-window" in line]
+
+    def test_at_random_moments(self):
+        rounds = 200 if support.FULL else 20
+        slowest, hurt = 0, 0
+        for number in range(rounds):
+            for app in self.apps:
+                app.tell("in")
+            _, process = self.start_hold("-m", "20000", command=("sleep", "0.05"))
+            # half of them while they drain, half while the command runs or after it
+            if self.random.random() < 0.5:
+                time.sleep(self.random.uniform(0, 0.15))
+            else:
+                self.apps[0].wait_until_paused()
+                for app in self.apps:
+                    app.tell("all out")
+                time.sleep(self.random.uniform(0, 0.1))
+            hurt += any([app.paused() for app in self.apps])
+            process.kill()
+            died = time.monotonic()
+            process.communicate()
+            for app in self.apps:
+                app.wait_until_open(self.limit)
+            slowest = max(slowest, time.monotonic() - died)
+            for app in self.apps:
+                app.tell("all out")
+            # A journal whose guard was not there yet stays for the next start; nobody was asked then.
+            deadline = time.monotonic() + 1.5
+            while self.journals() and time.monotonic() < deadline:
+                time.sleep(0.02)
+            if self.journals():
+                self.stillpoint("admin", "unpause", "--journal")
+            self.assertEqual(self.journals(), [])
+            self.assertEqual([app.paused() for app in self.apps], [False] * 3, f"round {number}")
+        self.assertGreater(hurt, 0, "never killed while somebody was paused")
+        print(f"measured: {rounds} kills, {hurt} while paused; open after at most {slowest:.2f} s")
+
+    def test_the_guard_too(self):
+        """Both are killed: the next start of anything lets go."""
+        for command in (("list",), ("admin", "unpause", "--journal"), ("--version",)):
+            _, process = self.hold_until_killed()
+            guards = self.guards(process)
+            self.assertEqual(len(guards), 1)
+            os.kill(guards[0], signal.SIGKILL)
+            process.kill()
+            process.communicate()
+            time.sleep(0.3)
+            self.assertEqual([app.paused() for app in self.apps], [True] * 3)
+            self.assertEqual(len(self.journals()), 1)
+            self.stillpoint(*command, expect=None)
+            if command == ("--version",):  # does nothing else, and so not this
+                self.stillpoint("admin", "unpause", "--journal")
+            self.assert_all_open()
+            self.assertEqual(self.journals(), [])
+
+    def test_stopped(self):
+        """SIGSTOP of the tool: the guard lets go when the time is over, and the window is void."""
+        words, process = self.hold_until_killed("--hold-max", "1", "-m", "1000")
+        started = time.monotonic()
+        os.kill(process.pid, signal.SIGSTOP)
+        for app in self.apps:
+            app.wait_until_open(timeout=40)
+        took = time.monotonic() - started
+        os.kill(process.pid, signal.SIGCONT)
+        outcome = support.finish(words, process, started, 60)
+        self.assertEqual(outcome.code, NOT_HELD, str(outcome))
+        self.assertEqual(self.journals(), [])
+        self.assertEqual([app.count("Unpause") for app in self.apps], [1, 1, 1])
+        print(f"measured: SIGSTOP with --hold-max 1: open after {took:.1f} s")
+
+    def test_a_journal_that_is_torn(self):
+        """Killed before the journal was whole, nobody had been asked yet."""
+        folder = self.state / "windows"
+        folder.mkdir(parents=True)
+        (folder / "20260101T000000Z-0000000000000000.window").write_text('{"version":1,"id":"')
+        self.stillpoint("admin", "unpause", "--journal")
+        self.assertEqual(self.journals(), [])
+
+    def test_a_journal_of_a_newer_version(self):
+        folder = self.state / "windows"
+        folder.mkdir(parents=True)
+        (folder / "20260101T000000Z-0000000000000000.window").write_text('{"version":2}\n')
+        self.fails("admin", "unpause", "--journal", expect=support.FAILURE, code="unsupported",
+                   says=["newer version"])
+        self.assertEqual(len(self.journals()), 1)
+
+
+class CutNetwork(Window):
+    """Applications in a network namespace of their own, whose link goes down."""
+
+    count = 0
+    time_max = 180
+
+    def setUp(self):
+        super().setUp()
+        if os.geteuid() != 0 or subprocess.run(["unshare", "-n", "true"], check=False).returncode:
+            self.skipTest("no network namespaces here")
+        name = f"sp{os.getpid()}"
+        net = self.random.randrange(1, 250)
+        self.link = f"{name}h"
+        holder = subprocess.Popen(["unshare", "-n", "sleep", "600"])
+        self.addCleanup(holder.wait)
+        self.addCleanup(holder.kill)
+        enter = ["nsenter", "-t", str(holder.pid), "-n"]
+        own = os.readlink("/proc/self/ns/net")
+        while os.readlink(f"/proc/{holder.pid}/ns/net") == own:
+            time.sleep(0.01)
+        self.ip("link", "add", self.link, "type", "veth", "peer", "name", f"{name}n", "netns",
+                str(holder.pid))
+        self.addCleanup(subprocess.run, ["ip", "link", "del", self.link], capture_output=True,
+                        check=False)
+        self.ip("addr", "add", f"10.213.{net}.1/24", "dev", self.link)
+        self.ip("link", "set", self.link, "up")
+        for words in (["addr", "add", f"10.213.{net}.2/24", "dev", f"{name}n"],
+                      ["link", "set", f"{name}n", "up"]):
+            subprocess.run([*enter, "ip", *words], check=True)
+        self.apps = [applications.Application(self, f"10.213.{net}.2", prefix=enter),
+                     applications.Application(self)]
+
+    @staticmethod
+    def ip(*words):
+        outcome = subprocess.run(["ip", *words], capture_output=True, text=True, check=False)
+        if outcome.returncode:
+            raise support.unittest.SkipTest(f"ip {' '.join(words)}: {outcome.stderr}")
+
+    def test_while_paused(self):
+        words, process = self.hold_until_killed("--json", "--timeout", "2")
+        self.ip("link", "set", self.link, "down")
+        started = time.monotonic()
+        self.apps[1].wait_until_open(timeout=40)
+        print(f"measured: the other one open {time.monotonic() - started:.1f} s after the cut")
+        outcome = support.finish(words, process, started, 60)
+        self.assertEqual(outcome.code, STILL_HELD, str(outcome))
+        self.assertIn(self.apps[0].address + " may still be paused", outcome.error()["message"])
+        self.assertTrue(self.apps[0].paused())
+        # Nobody starts anything: the guard goes on trying.
+        self.ip("link", "set", self.link, "up")
+        healed = time.monotonic()
+        self.apps[0].wait_until_open(timeout=40)
+        print(f"measured: open {time.monotonic() - healed:.1f} s after the network was back")
+        self.apps[0].wait(lambda: not self.journals(), "the journal gone", 20)
