@@ -135,7 +135,7 @@ Result<void> show(const std::vector<window::Service>& services, const Session& s
     members.push_back(fmt::format("    \"{}\": {}", net::to_text(instances[i]->endpoint().address),
                                   base::printable(**answers[i])));
   }
-  print_line("{\n" + base::join(members, ",\n") + "\n}\n", base::now());
+  print_line("{\n" + base::join(members, ",\n") + "\n}", base::now());
   return {};
 }
 
