@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# Fetches Scalar's Java client in several versions, and the server side of ScalarDB Server 3.13, with
-# what they need, by Maven: DIR/VERSION/*.jar. Nothing is installed. A second call finds them there.
+# Fetches Scalar's Java client in several versions, and the server side of ScalarDB Server 3.13,
+# with what they need, by Maven: DIR/VERSION/*.jar. Nothing is installed. A second call finds them.
 # usage: tools/scalar_admin_jars.sh DIR
 set -euo pipefail
 
 readonly versions="2.2.1 1.2.0"
 
-# Maven alone would pick protobuf 3.3.0, with which the client hangs; 3.24.4 is what it was built with.
+# Maven alone would pick protobuf 3.3.0, with which the client hangs; it was built with 3.24.4.
 # The POM of 1.2.0 names no dependencies: it runs on those of 2.2.1.
 project() {
   cat <<TEXT
@@ -44,8 +44,8 @@ fetch() {
     [[ $version == 2.2.1 ]] && continue
     cp -r "$dir/2.2.1" "$dir/$version"
     rm "$dir/$version"/scalar-admin-*.jar
-    maven -f "$dir/work/pom.xml" dependency:copy -Dartifact="com.scalar-labs:scalar-admin:$version" \
-      -DoutputDirectory="$dir/$version"
+    maven -f "$dir/work/pom.xml" dependency:copy -DoutputDirectory="$dir/$version" \
+      -Dartifact="com.scalar-labs:scalar-admin:$version"
   done
   for version in $versions; do
     touch "$dir/$version/complete"

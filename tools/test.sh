@@ -44,6 +44,7 @@ run_stages() {
     "")
       if build_stage dev; then
         fetch_restic
+        fetch_jars
         run_ctest dev quick '^(unit|conformance|tidy)$' "$(nproc)"
         run_ctest dev e2e '^e2e$' "$(nproc)"
         run_sanitizer asan
@@ -53,6 +54,7 @@ run_stages() {
     *)
       if build_stage dev; then
         fetch_restic
+        fetch_jars
         run_ctest dev "$1" "^$1\$" "$([[ $1 == e2e ]] && echo 1 || nproc)"
       fi
       ;;
@@ -95,4 +97,10 @@ run_ctest() {
 fetch_restic() {
   tools/restic_next.sh build/tools/restic-next >/dev/null 2>build/restic-next.log ||
     { echo "restic of Debian 13 could not be fetched:"; tail -n 3 build/restic-next.log; }
+}
+
+# Scalar's Java programs, the other side of the pause. Without them those tests are skipped.
+fetch_jars() {
+  tools/scalar_admin_jars.sh build/tools/scalar-admin >build/scalar-admin-jars.log 2>&1 ||
+    { echo "Scalar's Java programs could not be fetched:"; tail -n 3 build/scalar-admin-jars.log; }
 }

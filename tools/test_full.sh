@@ -6,6 +6,7 @@ run_full() {
   install_packages "${packages_fresh[@]}"
   build_stage dev || return 0
   fetch_restic
+  fetch_jars
   local labels label
   labels=$(ctest --test-dir build/dev --print-labels | sed -nE 's/^ +((full|fresh).*)$/\1/p')
   if [[ -n $1 ]]; then

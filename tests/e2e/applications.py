@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Applications that can be paused, as processes: our own, and ScalarDB's in Java; and a DNS server."""
+"""Applications that can be paused, as processes: our own and ScalarDB's; and a DNS server."""
 
 import ctypes
 import functools
@@ -98,7 +98,7 @@ class Application(Process):
 
 @functools.lru_cache
 def jars(version="2.2.1"):
-    """The class path with scalar-admin of that version; skips the test without Java and its jars."""
+    """The class path with scalar-admin of that version; skips the test where it is not there."""
     folder = JARS / version
     if shutil.which("java") is None or not (folder / "complete").is_file():
         if {"java", "all"} & set(os.environ.get("STILLPOINT_REQUIRE", "").split(",")):
@@ -126,7 +126,8 @@ def java_tool(case, *words, version="2.2.1", java=(), **how):
 
 def certificate(folder, name="bank.test", addresses=()):
     """A certificate of an own authority: the paths of authority, certificate and key."""
-    paths = {what: str(folder / f"{what}.pem") for what in ("ca", "ca_key", "cert", "key", "request")}
+    files = ("ca", "ca_key", "cert", "key", "request")
+    paths = {what: str(folder / f"{what}.pem") for what in files}
     names = ",".join([f"DNS:{name}", *(f"IP:{address}" for address in addresses)])
     (folder / "extensions").write_text(f"subjectAltName={names}\n")
 
@@ -189,7 +190,8 @@ class Dns:
                     for host, port in self.srv.get(name, [])]
         elif kind == 1:
             data = [socket.inet_aton(address) for address in self.hosts.get(name, [])]
-        records = b"".join(struct.pack(">HHHIH", 0xC00C, kind, 1, 0, len(one)) + one for one in data)
+        records = b"".join(struct.pack(">HHHIH", 0xC00C, kind, 1, 0, len(one)) + one
+                           for one in data)
         flags = 0x8580 | (0 if known else 3)
         return (query[:2] + struct.pack(">HHHHH", flags, 1, len(data), 0, 0) + query[12:at + 5]
                 + records)

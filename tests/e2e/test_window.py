@@ -284,8 +284,9 @@ class Encrypted(Window):
         self.stillpoint(*check, "--tls", "--ca-root-cert-pem", pem, "--override-authority",
                         "bank.test")
         # the address is not in the certificate, the authority is unknown, or it is not TLS at all
+        named_otherwise = (*trusted[:-1], "x.test")
         for words in (("--tls", "--ca-root-cert-path", authority), ("--tls",), (),
-                      ("--tls", "--ca-root-cert-path", authority, "--override-authority", "x.test")):
+                      named_otherwise):
             error = self.fails(*check, *words, expect=support.FAILURE, code="unavailable")
             self.assertIn(app.address, error["message"])
         self.hold("-a", app.address, *trusted)
@@ -347,7 +348,7 @@ class Killed(Window):
             slowest = max(slowest, time.monotonic() - died)
             for app in self.apps:
                 app.tell("all out")
-            # A journal whose guard was not there yet stays for the next start; nobody was asked then.
+            # A journal whose guard was not there yet stays for the next start.
             deadline = time.monotonic() + 1.5
             while self.journals() and time.monotonic() < deadline:
                 time.sleep(0.02)
