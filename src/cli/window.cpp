@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 #include <syslog.h>
 
+#include "backup/window_copies.h"
 #include "base/file.h"
 #include "base/limits.h"
 #include "base/log.h"
@@ -117,6 +118,20 @@ void let_go_leftovers(const Session& session, const Command& command) {
           one.outcome->record.pid, base::format_time(one.outcome->record.begun));
     }
   }
+}
+
+Result<void> let_go_by_repository(const Session& session,
+                                  const repository::Repository& repository) {
+  std::vector<window::StillHeld> left;
+  const std::vector<window::Recovery> all =
+      TRY(backup::recover_window_copies(repository, journal_folder(session), start_tries));
+  for (const window::Recovery& one : all) {
+    log(LogLevel::warning, "a run on {} was lost while it held others ({})",
+        base::printable(one.record.host), base::format_time(one.record.begun));
+    left.insert(left.end(), one.left.begin(), one.left.end());
+  }
+  if (left.empty()) return {};
+  return fail(window::still_held_error(left, {}));
 }
 
 bool is_guard(int argc, char** argv) {

@@ -29,6 +29,9 @@ Json json_of(const window::Endpoint& endpoint);
 // Whoever was left paused by a run that was killed is let go first, by every start of the program.
 void let_go_leftovers(const Session& session, const Command& command);
 
+// The same by the journals in the repository, of machines that are lost.
+Result<void> let_go_by_repository(const Session& session, const repository::Repository& repository);
+
 // The guard of a window is this program, started as `stillpoint guard-window PATH MILLISECONDS`.
 bool is_guard(int argc, char** argv);
 int run_guard(char** argv);

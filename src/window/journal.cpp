@@ -2,6 +2,7 @@
 #include "window/journal.h"
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <set>
 
@@ -103,6 +104,16 @@ bool same_file(const base::File& file, const fs::path& path) {
 
 }  // namespace
 
+std::string host_name() {
+  std::array<char, 256> name = {};
+  ::gethostname(name.data(), name.size() - 1);
+  return name.data();
+}
+
+std::string file_of(const std::string& id) {
+  return id + suffix;
+}
+
 std::string encode_record(const Record& record) {
   Json services = Json::array();
   for (const JournalService& service : record.services) services.push_back(json_of(service));
@@ -135,7 +146,7 @@ Result<Record> decode_journal(std::string_view text) {
 Result<Journal> Journal::create(const fs::path& folder, const Record& record,
                                 JournalCopies* copies) {
   TRY(base::make_directories(folder));
-  const fs::path path = folder / (record.id + suffix);
+  const fs::path path = folder / file_of(record.id);
   Journal journal(path, TRY(base::File::open(path, O_RDWR | O_CREAT | O_EXCL | O_APPEND)));
   // Whoever looks for journals may have it for a moment; it is empty still, so he removes it.
   if (::flock(journal.file_.descriptor(), LOCK_EX) != 0) {

@@ -86,6 +86,9 @@ class Journal {
   std::unique_ptr<base::Guarded<int>> order_ = std::make_unique<base::Guarded<int>>();
 };
 
+std::string host_name();
+std::string file_of(const std::string& id);  // the journal's name in the folder
+
 // The journals in the folder, oldest first; none where there is no folder.
 std::vector<std::filesystem::path> journals_in(const std::filesystem::path& folder);
 

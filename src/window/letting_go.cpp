@@ -76,20 +76,26 @@ Error still_held_error(const std::vector<StillHeld>& left, const std::string& jo
   return {Errc::still_held, base::join(texts, "; "), advice + "; or restart it"};
 }
 
-Result<Recovery> recover(Journal& journal, base::Duration time) {
+Result<Recovery> let_go_all_of(const Record& record, base::Duration time, Journal* journal) {
   Recovery recovery;
-  Result<Record> record = decode_journal(TRY(journal.text()));
-  if (!record && record.error().code != Errc::corrupt) return fail(std::move(record.error()));
-  if (record) recovery.record = std::move(*record);
+  recovery.record = record;
   std::vector<std::unique_ptr<Instance>> instances;
   std::vector<Held> held;
-  for (const JournalService& service : recovery.record.services) {
+  for (const JournalService& service : record.services) {
     for (const Endpoint& endpoint : service.endpoints) {
       instances.push_back(TRY(make_instance(endpoint, service.tls)));
       held.push_back({instances.back().get(), Ours::maybe});
     }
   }
-  recovery.left = let_go(held, time, &journal);
+  recovery.left = let_go(held, time, journal);
+  return recovery;
+}
+
+Result<Recovery> recover(Journal& journal, base::Duration time) {
+  Result<Record> record = decode_journal(TRY(journal.text()));
+  if (!record && record.error().code != Errc::corrupt) return fail(std::move(record.error()));
+  if (!record) record = Record();  // killed before it was whole: nobody had been asked
+  Recovery recovery = TRY(let_go_all_of(*record, time, &journal));
   if (recovery.left.empty()) TRY(journal.remove());
   return recovery;
 }

@@ -40,6 +40,8 @@ struct Recovery {
   std::vector<StillHeld> left = {};
 };
 Result<Recovery> recover(Journal& journal, base::Duration time);
+// The same, of a record that is kept elsewhere.
+Result<Recovery> let_go_all_of(const Record& record, base::Duration time, Journal* journal);
 
 // Every such journal of the folder.
 struct Recovered {

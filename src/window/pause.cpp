@@ -2,7 +2,6 @@
 #include "window/pause.h"
 
 #include <algorithm>
-#include <array>
 #include <atomic>
 
 #include <unistd.h>
@@ -22,12 +21,6 @@ constexpr std::chrono::seconds guard_grace{2};
 constexpr std::chrono::milliseconds guard_look{20};
 // For an answer while all are paused: who does not answer twice holds up all others.
 constexpr base::Duration watch_call_max = std::chrono::seconds(2);
-
-std::string host_name() {
-  std::array<char, 256> name = {};
-  ::gethostname(name.data(), name.size() - 1);
-  return name.data();
-}
 
 tl::unexpected<Error> not_held(std::string message, std::string advice) {
   return fail(Error{Errc::not_held, std::move(message), std::move(advice)});

@@ -4,11 +4,13 @@
 import json
 import os
 import pathlib
+import shutil
 import signal
 import subprocess
 import time
 
 import applications
+import restic_tool
 import support
 
 NOT_HELD, STILL_HELD = 21, 22
@@ -26,7 +28,7 @@ class Window(support.Case):
             app.tell("work 2")
 
     def env(self, **more):
-        return super().env(STILLPOINT_STATE_DIR=self.state, **more)
+        return super().env(**{"STILLPOINT_STATE_DIR": self.state, **more})
 
     @property
     def addresses(self):
@@ -56,7 +58,7 @@ class Window(support.Case):
         running = self.folder / "running"
         running.unlink(missing_ok=True)
         started = self.start_hold(*arguments, whom=whom,
-                                  command=("sh", "-c", f"touch {running}; sleep 60"))
+                                  command=("sh", "-c", f"touch {running}; exec sleep 60"))
         deadline = time.monotonic() + 30
         while not running.exists():
             self.assertLess(time.monotonic(), deadline, "the command does not run")
@@ -391,6 +393,53 @@ class Killed(Window):
         self.assertEqual(self.journals(), [])
         self.assertEqual([app.count("Unpause") for app in self.apps], [1, 1, 1])
         print(f"measured: SIGSTOP with --hold-max 1: open after {took:.1f} s")
+
+    def test_the_machine_is_lost(self):
+        """The repository has a copy of the journal, and another machine lets go by it."""
+        self.init()
+        other = self.folder / "another machine"
+        _, process = self.hold_until_killed("--repo", self.repo, "-m", "1", "--hold-max", "1")
+        copies = list(self.repo.glob("windows/*"))
+        self.assertEqual(len(copies), 1)
+        self.assertNotIn(self.apps[0].address.encode(), copies[0].read_bytes())
+        os.kill(self.guards(process)[0], signal.SIGKILL)
+        process.kill()
+        process.communicate()
+        shutil.rmtree(self.state)
+        restic_tool.Restic("system", self.folder, self.repo).check()
+        whom = self.words("admin", "unpause", "--journal", "--repo", self.repo)
+        # not yet: its time is not over
+        self.elsewhere(whom, other, 0)
+        self.assertEqual([app.paused() for app in self.apps], [True] * 3)
+        self.elsewhere(whom, other, 600)
+        self.assert_all_open()
+        self.assertEqual(list(self.repo.glob("windows/*")), [])
+
+    def elsewhere(self, words, state, later):
+        """As a machine of another name, whose clock is that many seconds later."""
+        script = f"hostname elsewhere && exec faketime -f +{later}s \"$@\""
+        outcome = support.run(["unshare", "-u", "sh", "-c", script, "sh", *words],
+                              self.env(STILLPOINT_STATE_DIR=state, DONT_FAKE_MONOTONIC="1"))
+        if outcome.code == 127 or "unshare" in outcome.err:
+            self.skipTest(f"no other machine here: {outcome.err}")
+        self.assertEqual(outcome.code, support.OK, str(outcome))
+
+    def test_a_copy_of_a_window_that_was_let_go(self):
+        """The guard has let go, but has no password for the repository: nobody is unpaused twice."""
+        self.init()
+        _, process = self.hold_until_killed("--repo", self.repo)
+        process.kill()
+        process.communicate()
+        self.assert_all_open()
+        self.apps[0].wait(lambda: not self.journals(), "the journal gone")
+        self.assertEqual(len(list(self.repo.glob("windows/*"))), 1)
+        calls = [app.calls() for app in self.apps]
+        words = self.words("admin", "unpause", "--journal", "--repo", self.repo)
+        outcome = support.run(["faketime", "-f", "+600s", *words],
+                              self.env(DONT_FAKE_MONOTONIC="1"))
+        self.assertEqual(outcome.code, support.OK, str(outcome))
+        self.assertEqual(list(self.repo.glob("windows/*")), [])
+        self.assertEqual([app.calls() for app in self.apps], calls)
 
     def test_a_journal_that_is_torn(self):
         """Killed before the journal was whole, nobody had been asked yet."""

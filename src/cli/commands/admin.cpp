@@ -74,6 +74,9 @@ Result<int> unpause_journals(const AdminCommand& command, const Session& session
 }
 
 Result<int> unpause(const AdminCommand& command, const Session& session) {
+  if (command.journal && !session.options.repository.empty()) {
+    TRY(let_go_by_repository(session, *TRY(open_repository(session))));
+  }
   if (command.journal) return unpause_journals(command, session);
   const Instances instances = TRY(find_instances(command, session));
   std::vector<window::Held> held;

@@ -7,6 +7,7 @@
 #include "cli/commands/commands.h"
 #include "cli/exit_code.h"
 #include "cli/output.h"
+#include "cli/window.h"
 
 namespace stillpoint::cli {
 namespace {
@@ -87,6 +88,9 @@ Result<int> run(const BackupCommand& command, const Session& session) {
   const auto systems = TRY(find_systems(session, command.what));
   const backup::BackupOptions options = TRY(options_of(command, session.config));
   const auto repository = TRY(open_repository(session));
+  if (const auto let_go = let_go_by_repository(session, *repository); !let_go) {
+    log(LogLevel::warning, "{} ({})", let_go.error().message, let_go.error().advice);
+  }
   std::optional<Error> first_failure;
   bool complete = true;
   // One system's failure does not keep the others from being backed up.

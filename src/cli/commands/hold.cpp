@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <nlohmann/json.hpp>
 
+#include "backup/window_copies.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "base/text.h"
@@ -48,8 +49,15 @@ Result<void> report(const HoldCommand& command, const Session& session,
 Result<int> run(const HoldCommand& command, const Session& session) {
   const std::vector<window::Service> services = TRY(services_of(command.target));
   TRY(find_program(command.command.front()));
-  const auto pause =
-      TRY(window::Pause::begin(services, TRY(options_of(command, session)), session.stop));
+  window::PauseOptions options = TRY(options_of(command, session));
+  std::unique_ptr<repository::Repository> repository;
+  std::optional<backup::WindowCopies> copies;
+  if (!session.options.repository.empty()) {
+    repository = TRY(open_repository(session));
+    TRY(let_go_by_repository(session, *repository));
+    options.copies = &copies.emplace(*repository);
+  }
+  const auto pause = TRY(window::Pause::begin(services, options, session.stop));
   const Result<int> code = run_in_window(
       command.command, {"STILLPOINT_WINDOW_BEGIN=" + base::format_time(pause->evidence().begin)},
       session.stop, pause->voided());
