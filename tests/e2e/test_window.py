@@ -425,7 +425,7 @@ class Killed(Window):
         self.assertEqual(outcome.code, support.OK, str(outcome))
 
     def test_a_copy_of_a_window_that_was_let_go(self):
-        """The guard has let go, but has no password for the repository: nobody is unpaused twice."""
+        """The guard has let go, but cannot open the repository: nobody is unpaused twice."""
         self.init()
         _, process = self.hold_until_killed("--repo", self.repo)
         process.kill()
