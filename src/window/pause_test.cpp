@@ -136,6 +136,8 @@ TEST_P(PausesThatFail, LetTheOthersGo) {
   EXPECT_THAT(pause.error().message, HasSubstr(fault.says));
   EXPECT_FALSE(a_.paused() || c_.paused());
   EXPECT_EQ(b_.count("Unpause") > 0, fault.undone);
+  while (fault.behaviour.pause_late && b_.count("paused late") == 0)
+    std::this_thread::sleep_for(1ms);
   EXPECT_FALSE(fault.undone && b_.paused());
   EXPECT_EQ(journals(), 0U);
 }
@@ -177,7 +179,8 @@ INSTANTIATE_TEST_SUITE_P(
               {.pause = FixedAnswer{unavailable, ""}, .close_anyway = true},
               "answer of the test",
               true},
-        Fault{"NeverAnswers", {.pause_hangs = true}, "does not answer", true}),
+        Fault{"NeverAnswers", {.pause_hangs = true}, "does not answer", true},
+        Fault{"PausesAfterItWasGivenUp", {.pause_late = true}, "does not answer", true}),
     [](const auto& test) { return std::string(test.param.name); });
 
 TEST_F(PauseTest, OneThatIsNotThereHoldsNobody) {

@@ -94,6 +94,13 @@ class FakeService final : public rpc::Admin::Service {
       wait_for_cancel(*context);
       return {grpc::CANCELLED, "cancelled"};
     }
+    if (now.pause_late) {
+      wait_for_cancel(*context);
+      std::this_thread::sleep_for(Milliseconds(150));
+      gate->pause(false, Milliseconds(0));
+      note("paused late");
+      return {grpc::CANCELLED, "cancelled"};
+    }
     const Milliseconds time(request->max_pause_wait_time());
     if (now.old_gate) {
       if (old_gate->pause(drain, time, *context)) return grpc::Status::OK;

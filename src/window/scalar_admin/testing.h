@@ -24,6 +24,7 @@ struct Behaviour {
   std::optional<FixedAnswer> pause = {};  // answered to every pause, which does nothing else
   bool close_anyway = false;              // with `pause`: the gate is closed all the same
   bool pause_hangs = false;               // closes the gate and never answers
+  bool pause_late = false;                // never answers, and closes the gate when it was given up
   bool check_hangs = false;
   bool unpause_hangs = false;
   int unpause_failures = 0;  // so many fail before one works
