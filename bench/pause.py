@@ -2,9 +2,9 @@
 """How long an application stands still: Stillpoint's `hold -- true` beside Scalar's Java tool.
 
 An application with four threads whose transactions take 5 ms is paused and let go again. "beyond"
-is what is more than the drain itself: from the first request to pause until all had answered that they
-are let go, less the time until the slowest had drained. The Java tool tells no drain: shown is the
-time from its "Pause completed" to its "Unpause started", pause and unpause run one after the other.
+is what is more than the drain itself: from the first request to pause until all had answered that
+they are let go, less the time until the slowest had drained. The Java tool tells no drain: shown is
+the time from its "Pause completed" to its "Unpause started", run one after the other.
 
 usage: bench/pause.py    ROUNDS in the environment
 """
