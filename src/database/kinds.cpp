@@ -4,10 +4,10 @@
 #include <filesystem>
 
 #include "base/text.h"
-#include "database/postgresql/leftovers.h"
-#include "database/postgresql/location.h"
-#include "database/postgresql/postgresql_database.h"
-#include "database/postgresql/postgresql_target.h"
+#include "database/postgresql/session/location.h"
+#include "database/postgresql/source/postgresql_database.h"
+#include "database/postgresql/target/leftovers.h"
+#include "database/postgresql/target/postgresql_target.h"
 #include "database/sqlite/leftovers.h"
 #include "database/sqlite/location.h"
 #include "database/sqlite/sqlite_database.h"
