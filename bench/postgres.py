@@ -306,7 +306,8 @@ def goals_table(bench, impact):
         analyzed = [usage.wall / (theirs.wall + after.wall) for usage, theirs, after in
                     zip(restore["stillpoint"], restore[fd], steps["analyze"][fd])]
         goals.ratio("restore, wall / pg_restore -j2, vacuumdb -j2 --analyze-only", analyzed)
-        goals.ratio("restore, client CPU / pg_restore -j2", ratios(restore, "cpu", "stillpoint", fd))
+        goals.ratio("restore, client CPU / pg_restore -j2",
+                    ratios(restore, "cpu", "stillpoint", fd))
         goals.ratio("restore, server CPU / pg_restore -j2",
                     ratios(restore, "server", "stillpoint", fd))
         if "after 2 % updates" in steps:

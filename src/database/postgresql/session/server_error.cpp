@@ -21,12 +21,15 @@ struct Meaning {
 };
 
 // The first that fits counts.
-constexpr std::array<Meaning, 38> meanings = {{
+constexpr std::array<Meaning, 39> meanings = {{
     {"28P01", Errc::denied, "check the user and the password (URL, password file, .pgpass)"},
     {"28", Errc::denied, "check the user's name, and the server's pg_hba.conf"},
     {"42501", Errc::denied, "grant the missing right, or connect as another user"},
     {"25006", Errc::denied, "it takes no writes: is it a standby, or set to read-only?"},
     {"55P03", Errc::busy, "wait until the lock is free, or end the session that holds it"},
+    {"55000", Errc::unavailable,
+     "where a database takes no connections, an interrupted switch may have closed it: see "
+     "stillpoint restore --resume"},
     {"55006", Errc::busy, "wait until it is not in use any more, or end the sessions that use it"},
     {"40P01", Errc::busy, "run the same command again"},
     {"57014", Errc::unavailable,

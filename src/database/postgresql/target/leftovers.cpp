@@ -40,7 +40,9 @@ Result<std::vector<Found>> databases(Maintenance& server) {
         server.described(database.name) + " (" + base::display_bytes(database.bytes) + ")";
     if ((mark && is_of(*mark, server.target())) || unmarked) {
       one.leftover.in_use = TRY(server.has_restorer(database));
-      one.leftover.description = about + ", staged by a restore";
+      one.leftover.ready = mark && mark->ready;
+      one.leftover.description =
+          about + ", staged by a restore" + (one.leftover.ready ? " and ready to be switched" : "");
     } else if (!mark && is_kept_name(database.name, server.target())) {
       one.leftover.what = Leftover::What::kept;
       one.leftover.in_use = !TRY(server.users_of(database.name))
@@ -57,7 +59,7 @@ Result<std::vector<Found>> databases(Maintenance& server) {
 Result<std::vector<Found>> schemas(Maintenance& server) {
   std::vector<Found> found;
   const auto database = TRY(server.find(server.target()));
-  if (!database) return found;
+  if (!database || !database->open) return found;
   const bool in_use = TRY(server.has_restorer(*database));
   Connection session = TRY(server.enter(server.target()));
   const auto staged = TRY(staged_schemas(session));

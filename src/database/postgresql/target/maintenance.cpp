@@ -16,11 +16,12 @@ constexpr std::string_view find_sql =
     " CASE WHEN has_database_privilege(d.oid, 'CONNECT')"
     "  OR pg_has_role('pg_read_all_stats', 'USAGE') THEN pg_database_size(d.oid) ELSE 0 END,"
     " pg_get_userbyid(d.datdba), coalesce(shobj_description(d.oid, 'pg_database'), ''),"
-    " pg_has_role(d.datdba, 'USAGE') FROM pg_database d ";
+    " pg_has_role(d.datdba, 'USAGE'), d.datallowconn FROM pg_database d ";
 
 FoundDatabase found_of(const Row& row) {
   return {row.text(0), row.number(1), static_cast<std::uint64_t>(row.number(2)),
-          row.text(3), row.text(4),   row.flag(5)};
+          row.text(3), row.text(4),   row.flag(5),
+          row.flag(6)};
 }
 
 std::string session_settings() {

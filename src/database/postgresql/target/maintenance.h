@@ -21,6 +21,7 @@ struct FoundDatabase {
   std::string owner = {};
   std::string comment = {};
   bool ours = false;  // we have its owner's rights
+  bool open = true;   // it takes connections
 };
 
 // What the restoring role may do.

@@ -5,6 +5,7 @@
 #include "base/random.h"
 #include "base/text.h"
 #include "database/postgresql/session/location.h"
+#include "database/postgresql/target/database_switchover.h"
 #include "database/postgresql/target/in_place_target.h"
 #include "database/postgresql/target/rights.h"
 #include "database/postgresql/target/table_target.h"
@@ -183,12 +184,11 @@ Result<void> PostgresqlTarget::mark_ready() {
   return server_->end_sessions(staged_);
 }
 
-Result<std::string> PostgresqlTarget::swap() {
-  if (!switch_) return fail(Errc::internal, "swap without fence");
-  const std::string replacing = "replace " + server_->described(server_->target());
+// What the new database is to have besides its content: what the old one has.
+Result<DatabaseSettings> PostgresqlTarget::settings_of(const std::optional<DatabaseSettings>& old) {
   DatabaseSettings settings;
-  if (switch_->old_settings()) {
-    settings = *switch_->old_settings();
+  if (old) {
+    settings = *old;
   } else if (loader_->schema().archive.descriptor() >= 0) {
     settings = loader_->schema().database;
   }
@@ -196,6 +196,13 @@ Result<std::string> PostgresqlTarget::swap() {
     drop_owner(settings);
     TRY(try_settings(settings));
   }
+  return settings;
+}
+
+Result<std::string> PostgresqlTarget::swap() {
+  if (!switch_) return fail(Errc::internal, "swap without fence");
+  const std::string replacing = "replace " + server_->described(server_->target());
+  const DatabaseSettings settings = TRY(settings_of(switch_->old_settings()));
   TRY_DURING(replacing, mark_ready());
   const auto staged = TRY(server_->find(staged_));
   if (!staged) return fail(Errc::not_found, "{}: {} is gone", replacing, staged_);
@@ -203,6 +210,30 @@ Result<std::string> PostgresqlTarget::swap() {
   staged_.clear();
   switch_.reset();
   return kept;
+}
+
+Result<std::string> PostgresqlTarget::hand_over() {
+  if (staged_.empty()) return fail(Errc::internal, "hand over without data");
+  TRY(connect());
+  if (staging_) staging_->rest();
+  const auto old = TRY(server_->find(server_->target()));
+  std::optional<DatabaseSettings> old_settings;
+  if (old) old_settings = TRY(read_database_settings(server_->session(), old->name));
+  DatabaseSettings settings = TRY(settings_of(old_settings));
+  TRY_DURING("hand over " + server_->described(staged_), mark_ready());
+  const auto staged = TRY(server_->find(staged_));
+  if (!staged) return fail(Errc::not_found, "{} is gone", server_->described(staged_));
+  DatabaseTicket ticket;
+  ticket.target = server_->target();
+  ticket.staged = staged_;
+  ticket.kept = TRY(free_kept_name(*server_));
+  ticket.mark = text_of(mark_);
+  ticket.staged_oid = staged->oid;
+  ticket.old_oid = old ? old->oid : 0;
+  ticket.open = std::exchange(settings.allows_connections, true);
+  ticket.settings = settings_statements(settings, ticket.target);
+  staged_.clear();
+  return encode_ticket(ticket);
 }
 
 Result<void> PostgresqlTarget::unfence() {

@@ -26,6 +26,7 @@ class PostgresqlTarget final : public LoadingTarget {
   Result<std::string> swap() override;
   Result<void> unfence() override;
   Result<void> discard() override;
+  Result<std::string> hand_over() override;
 
  private:
   Result<void> find_dead(const Content& content, const std::stop_token& stop);
@@ -33,6 +34,7 @@ class PostgresqlTarget final : public LoadingTarget {
   Result<void> create_staged(const DatabaseSettings& settings, const std::stop_token& stop);
   Result<void> try_settings(DatabaseSettings& settings);
   Result<DatabaseSettings> settings_wanted();
+  Result<DatabaseSettings> settings_of(const std::optional<DatabaseSettings>& old);
   Result<void> mark_ready();
 
   std::string staged_;  // the staging database's name; empty: there is none

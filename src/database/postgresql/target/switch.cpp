@@ -19,32 +19,11 @@ constexpr std::chrono::milliseconds step{50};
 constexpr const char* in_use_state = "55006";
 constexpr const char* lock_state = "55P03";
 
-Result<std::vector<std::string>> users_in_the_end(Maintenance& server, base::Duration time) {
-  for (const base::Deadline deadline(time);;) {
-    auto users = TRY(server.users_of(server.target()));
-    if (users.empty() || deadline.passed()) return users;
-    std::this_thread::sleep_for(step);
-  }
-}
-
-Error used(Maintenance& server, const std::vector<std::string>& users) {
+Error used(Maintenance& server, const std::string& name, const std::vector<std::string>& users) {
   return {Errc::busy,
-          fmt::format("{} is used by {}", server.described(server.target()),
+          fmt::format("{} is used by {}", server.described(name),
                       users.empty() ? "sessions that are gone now" : base::join(users, ", ")),
           "end them, and run the same command again; or cut them with --force"};
-}
-
-// A prepared transaction belongs to nobody's session: only who prepared it knows what to do.
-Result<void> refuse_prepared(Maintenance& server) {
-  const auto users = TRY(server.users_of(server.target()));
-  for (const std::string& user : users) {
-    if (!user.starts_with("the prepared transaction")) continue;
-    return fail(Error{
-        Errc::busy,
-        fmt::format("{} cannot be renamed: there is {}", server.described(server.target()), user),
-        "COMMIT PREPARED or ROLLBACK PREPARED it, and run the same command again"});
-  }
-  return {};
 }
 
 // Ends sessions as they come, while this lives.
@@ -69,14 +48,36 @@ class Cutter {
   std::jthread thread_;
 };
 
-Result<std::string> free_name(Maintenance& server) {
+}  // namespace
+
+Result<std::string> free_kept_name(Maintenance& server) {
   for (base::Time time = base::now();; time += std::chrono::seconds(1)) {
     std::string name = kept_name(server.target(), time);
     if (!TRY(server.find(name))) return name;
   }
 }
 
-}  // namespace
+// A prepared transaction belongs to nobody's session: only who prepared it knows what to do.
+Result<void> refuse_prepared(Maintenance& server, const std::string& name) {
+  const auto users = TRY(server.users_of(name));
+  for (const std::string& user : users) {
+    if (!user.starts_with("the prepared transaction")) continue;
+    return fail(Error{
+        Errc::busy, fmt::format("{} cannot be renamed: there is {}", server.described(name), user),
+        "COMMIT PREPARED or ROLLBACK PREPARED it, and run the same command again"});
+  }
+  return {};
+}
+
+Result<void> refuse_users(Maintenance& server, const std::string& name) {
+  TRY(refuse_prepared(server, name));
+  for (const base::Deadline deadline(users_time);;) {
+    const auto users = TRY(server.users_of(name));
+    if (users.empty()) return {};
+    if (deadline.passed()) return fail(used(server, name, users));
+    std::this_thread::sleep_for(step);
+  }
+}
 
 Result<void> Switch::set_limits() {
   TRY(session_.execute("SET lock_timeout = '5s'; SET idle_in_transaction_session_timeout = '60s'"));
@@ -91,13 +92,9 @@ Result<std::unique_ptr<Switch>> Switch::fence(Maintenance& server, bool force) {
   std::unique_ptr<Switch> made(new Switch(TRY(server.again())));
   const auto old = TRY(server.find(server.target()));
   if (old) {
-    TRY(refuse_prepared(server));
-    if (!force) {
-      const auto users = TRY(users_in_the_end(server, users_time));
-      if (!users.empty()) return fail(used(server, users));
-    }
+    TRY(force ? refuse_prepared(server, server.target()) : refuse_users(server, server.target()));
     made->old_settings_ = TRY(read_database_settings(server.session(), server.target()));
-    made->kept_ = TRY(free_name(server));
+    made->kept_ = TRY(free_kept_name(server));
   }
   TRY(made->set_limits());
   if (old) TRY(made->rename_old(server, force));
@@ -121,7 +118,7 @@ Result<void> Switch::rename_old(Maintenance& server, bool force) {
   if (state != in_use_state && state != lock_state) {
     return fail(std::move(renamed.error()).during("rename " + server.described(server.target())));
   }
-  return fail(used(server, TRY(server.users_of(server.target()))));
+  return fail(used(server, server.target(), TRY(server.users_of(server.target()))));
 }
 
 Result<std::string> Switch::swap(Maintenance& server, const FoundDatabase& staged,
@@ -130,20 +127,23 @@ Result<std::string> Switch::swap(Maintenance& server, const FoundDatabase& stage
   TRY_DURING("rename " + server.described(staged.name),
              session_.execute("ALTER DATABASE " + quote_name(staged.name) + " RENAME TO " +
                               quote_name(target)));
+  // It was closed where it had been handed over to be switched together with others.
+  TRY(session_.execute("ALTER DATABASE " + quote_name(target) + " ALLOW_CONNECTIONS true"));
   for (const std::string& statement : settings_statements(settings, target)) {
     TRY_DURING("take over the settings of " + server.described(target),
                session_.execute(statement));
   }
-  TRY(commit(server, staged));
+  TRY(commit_switch(server, session_, {target, staged.oid}, kept_));
   return kept_;
 }
 
 // A cut connection leaves open whether the server has committed: it is asked, never guessed.
-Result<void> Switch::commit(Maintenance& server, const FoundDatabase& staged) {
-  const int process = session_.server_process();
-  const Result<void> committed = session_.execute("COMMIT");
+Result<void> commit_switch(Maintenance& server, Connection& session, const FoundDatabase& in_place,
+                           const std::string& kept) {
+  const int process = session.server_process();
+  const Result<void> committed = session.execute("COMMIT");
   if (committed) return {};
-  if (!session_.last_state().empty() && session_.usable()) return fail(committed.error());
+  if (!session.last_state().empty() && session.usable()) return fail(committed.error());
   for (const base::Deadline deadline(find_out_time); !deadline.passed();) {
     auto other = server.again();
     if (!other) {
@@ -153,9 +153,9 @@ Result<void> Switch::commit(Maintenance& server, const FoundDatabase& staged) {
     const auto found = other->row(
         "SELECT (SELECT count(*) FROM pg_stat_activity WHERE pid = $1::int AND"
         " application_name = $2), (SELECT oid FROM pg_database WHERE datname = $3::name)",
-        {std::to_string(process), std::string(restorer_name), server.target()});
+        {std::to_string(process), std::string(restorer_name), in_place.name});
     if (found && found->number(0) == 0) {
-      if (found->number(1) == staged.oid) return {};
+      if (found->number(1) == in_place.oid) return {};
       return fail(Error{committed.error().code,
                         "the switch was not made: " + committed.error().message,
                         "nothing was changed: run the same command again"});
@@ -167,11 +167,10 @@ Result<void> Switch::commit(Maintenance& server, const FoundDatabase& staged) {
       fmt::format("the connection was lost in the moment of the switch, and the server does not "
                   "tell whether it was made: {}",
                   committed.error().message),
-      kept_.empty()
-          ? fmt::format("look on the server: if the database {} is still there, it was not made",
-                        quote_name(staged.name))
-          : fmt::format("look on the server: if the database {} is there, it was made",
-                        quote_name(kept_))});
+      kept.empty() ? fmt::format("look on the server: if the database {} is there, it was made",
+                                 quote_name(in_place.name))
+                   : fmt::format("look on the server: if the database {} is there, it was made",
+                                 quote_name(kept))});
 }
 
 }  // namespace stillpoint::database::postgresql

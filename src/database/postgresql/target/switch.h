@@ -31,11 +31,21 @@ class Switch {
   explicit Switch(Connection session) : session_(std::move(session)) {}
   Result<void> set_limits();
   Result<void> rename_old(Maintenance& server, bool force);
-  Result<void> commit(Maintenance& server, const FoundDatabase& staged);
 
   Connection session_;
   std::string kept_;
   std::optional<DatabaseSettings> old_settings_;
 };
+
+// A name for the old database that nothing has yet.
+Result<std::string> free_kept_name(Maintenance& server);
+// `busy`, naming them, while sessions or prepared transactions are in a database; those that are
+// about to end are waited for.
+Result<void> refuse_users(Maintenance& server, const std::string& name);
+Result<void> refuse_prepared(Maintenance& server, const std::string& name);
+// Commits the session's transaction, after which `in_place` has its name. Where the connection is
+// cut in that moment, another one finds out whether it was made.
+Result<void> commit_switch(Maintenance& server, Connection& session, const FoundDatabase& in_place,
+                           const std::string& kept);
 
 }  // namespace stillpoint::database::postgresql
