@@ -14,7 +14,6 @@
 #include "database/testing.h"
 #include "job/job.h"
 #include "repository/testing.h"
-#include "storage/backend.h"
 
 namespace stillpoint::backup {
 namespace {
