@@ -161,7 +161,7 @@ class Several(postgres_case.PostgresCase):
 
     def points(self, whole):
         """Mostly the end, where the switch is."""
-        count = 40 if support.FULL else 6
+        count = 40 if support.FULL else 5
         return [max(1, int(whole - self.random.triangular(0, 6000, 1000))) for _ in range(count)]
 
     def finish(self, message):
