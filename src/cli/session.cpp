@@ -130,7 +130,7 @@ Result<void> run_job(const Session& session, const std::string& kind, const job:
   return job.result();
 }
 
-std::string state_dir_name(const Session& session) {
+std::string state_dir(const Session& session) {
   std::string folder = session.options.state_dir;
   if (folder.empty()) folder = environment("STILLPOINT_STATE_DIR");
   if (folder.empty()) folder = session.config.state_dir;
@@ -139,12 +139,6 @@ std::string state_dir_name(const Session& session) {
     folder = environment("XDG_STATE_HOME") + "/stillpoint";
   }
   if (folder.empty()) folder = environment("HOME") + "/.local/state/stillpoint";
-  return folder;
-}
-
-Result<std::string> state_dir(const Session& session) {
-  const std::string folder = state_dir_name(session);
-  TRY_DURING("state folder", base::make_directories(folder));
   return folder;
 }
 

@@ -49,8 +49,7 @@ database::ReadOptions read_options(const ReadingOptions& options);
 // Runs work as a job, shows its progress, and hands stop requests on.
 Result<void> run_job(const Session& session, const std::string& kind, const job::Job::Work& work);
 
-// Where scratch files and journals go; created.
-Result<std::string> state_dir(const Session& session);
-std::string state_dir_name(const Session& session);  // the same, whether it is there or not
+// Where scratch files and journals go; it may not be there yet.
+std::string state_dir(const Session& session);
 
 }  // namespace stillpoint::cli

@@ -68,11 +68,11 @@ Result<std::vector<window::Service>> services_of(const PauseTarget& target) {
 }
 
 std::string journal_folder(const Session& session) {
-  return state_dir_name(session) + "/windows";
+  return state_dir(session) + "/windows";
 }
 
 Result<window::PauseOptions> pause_options(const Session& session) {
-  TRY(state_dir(session));
+  TRY_DURING("state folder", base::make_directories(state_dir(session)));
   window::PauseOptions options;
   options.journals = std::filesystem::absolute(journal_folder(session));
   options.guard_command = {"/proc/self/exe", guard_word};

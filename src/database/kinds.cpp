@@ -4,10 +4,12 @@
 #include <filesystem>
 
 #include "base/text.h"
-#include "database/postgresql/leftovers.h"
-#include "database/postgresql/location.h"
-#include "database/postgresql/postgresql_database.h"
-#include "database/postgresql/postgresql_target.h"
+#include "database/postgresql/session/location.h"
+#include "database/postgresql/source/postgresql_database.h"
+#include "database/postgresql/target/database_switchover.h"
+#include "database/postgresql/target/leftovers.h"
+#include "database/postgresql/target/postgresql_target.h"
+#include "database/sqlite/file_switchover.h"
 #include "database/sqlite/leftovers.h"
 #include "database/sqlite/location.h"
 #include "database/sqlite/sqlite_database.h"
@@ -24,7 +26,9 @@ const std::vector<Kind>& kinds() {
        postgresql::open_database,
        postgresql::open_target,
        postgresql::shown_url,
+       postgresql::shown_url,
        postgresql::scratch_url,
+       postgresql::open_switchover,
        postgresql::leftovers,
        postgresql::remove_leftover},
       {"sqlite",
@@ -32,7 +36,9 @@ const std::vector<Kind>& kinds() {
        sqlite::open_database,
        sqlite::open_target,
        sqlite::shown_url,
+       sqlite::whole_url,
        sqlite::scratch_url,
+       sqlite::open_switchover,
        sqlite::leftovers,
        sqlite::remove_leftover},
   };
@@ -80,6 +86,11 @@ Result<std::unique_ptr<Hold>> Database::hold_writes(const std::vector<std::strin
                     "use a pause instead of the commit gate"});
 }
 
+Result<std::string> Target::hand_over() {
+  return fail(Error{Errc::unsupported, "switch several databases together: this kind cannot",
+                    "restore one at a time: --database NAME"});
+}
+
 Result<const Kind*> kind_of(std::string_view url) {
   const std::string_view scheme = scheme_of(url);
   std::vector<std::string> known;
@@ -94,6 +105,13 @@ Result<const Kind*> kind_of(std::string_view url) {
   // A URL is not printed whole: there may be a password in it.
   const std::string shown = scheme.empty() ? std::string(url) : std::string(scheme) + ":";
   return unknown("open " + shown, shown, known);
+}
+
+bool same_place(std::string_view one, std::string_view other) {
+  const auto kind = kind_of(one);
+  const auto other_kind = kind_of(other);
+  return kind && other_kind && *kind == *other_kind &&
+         (*kind)->identity(one) == (*kind)->identity(other);
 }
 
 Result<const Kind*> kind_named(std::string_view name) {
