@@ -175,15 +175,8 @@ class BackupRun {
     job_.phase("write the manifest");
     const Manifest& m = outcome_.manifest;
     TRY(writer_.add_text(manifest_path, encode_manifest(m)));
-    repository::Record record;
-    record.time = m.created;
-    record.hostname = m.system;
-    record.paths = {"/stillpoint/" + m.system};
-    record.tags = {"stillpoint", std::string(name_of(m.verdict))};
-    if (!m.label.empty()) record.tags.push_back(m.label);
-    record.program = m.program;
     job_.phase("store the last packs");
-    outcome_.record = TRY(writer_.finish(std::move(record)));
+    outcome_.record = TRY(writer_.finish(record_of(m)));
     const auto& counters = writer_.blobs().counters();
     outcome_.bytes_read = counters.bytes_read;
     outcome_.bytes_new = counters.bytes_new;

@@ -45,6 +45,17 @@ Listed listed_of(const repository::Record& record) {
   return listed;
 }
 
+repository::Record record_of(const Manifest& manifest) {
+  repository::Record record;
+  record.time = manifest.created;
+  record.hostname = manifest.system;
+  record.paths = {"/stillpoint/" + manifest.system};
+  record.tags = {"stillpoint", std::string(name_of(manifest.verdict))};
+  if (!manifest.label.empty()) record.tags.push_back(manifest.label);
+  record.program = manifest.program;
+  return record;
+}
+
 Result<std::vector<Listed>> list_backups(const repository::Repository& repository,
                                          std::stop_token stop) {
   std::vector<Listed> all;

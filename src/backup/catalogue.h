@@ -24,6 +24,8 @@ struct Listed {
 };
 
 Listed listed_of(const repository::Record& record);
+// The record of a backup that has this manifest.
+repository::Record record_of(const Manifest& manifest);
 Result<std::vector<Listed>> list_backups(const repository::Repository& repository,
                                          std::stop_token stop);
 

@@ -7,6 +7,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "backup/window_json.h"
 #include "base/encoding.h"
 
 namespace stillpoint::backup {
@@ -14,8 +15,11 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr std::array<Branch, 3> branches = {Branch::one_snapshot, Branch::no_layer_separate,
-                                            Branch::no_layer_together};
+constexpr std::array<Branch, 4> branches = {Branch::one_snapshot, Branch::no_layer_separate,
+                                            Branch::no_layer_together, Branch::restore_point};
+constexpr std::array<Verdict, 3> verdicts = {Verdict::proven, Verdict::paused, Verdict::unproven};
+
+using std::chrono::microseconds;
 
 Json json_of(const Evidence& e) {
   Json json = {{"kind", e.kind}, {"database", e.database}, {"holds", e.holds}, {"text", e.text}};
@@ -33,6 +37,30 @@ Json json_of(const database::Object& object) {
   return json;
 }
 
+// Bounds grow where they are rounded.
+Json json_of(const ClockFacts& clock) {
+  Json json = {{"ahead_low_us", std::chrono::floor<microseconds>(clock.offset.low).count()},
+               {"ahead_high_us", std::chrono::ceil<microseconds>(clock.offset.high).count()},
+               {"granularity_us", std::chrono::ceil<microseconds>(clock.granularity).count()}};
+  if (!clock.restore) return json;
+  json["restore_time"] = base::format_time(clock.restore->time);
+  json["earliest"] = base::format_time(clock.restore->earliest);
+  json["latest"] = base::format_time(clock.restore->latest);
+  return json;
+}
+
+Json json_of(const HeldWindow& window) {
+  Json json = backup::json_of(window.pause);
+  json["hold_rule"] = window.rule;
+  json["held_us"] = std::chrono::floor<microseconds>(window.held).count();
+  json["middle"] = base::format_time(window.middle());
+  json["own_clock"] = {{"synchronised", window.own_clock.synchronised}};
+  if (window.own_clock.synchronised) {
+    json["own_clock"]["error_max_us"] = window.own_clock.error_max.count();
+  }
+  return json;
+}
+
 Json json_of(const DatabaseEntry& entry) {
   Json settings = Json::object();
   for (const auto& setting : entry.settings) settings[setting.name] = setting.value;
@@ -46,6 +74,7 @@ Json json_of(const DatabaseEntry& entry) {
                 {"opened", base::format_time(entry.opened)},
                 {"open_us", entry.open_time.count()}};
   if (!entry.point.position.empty()) point["position"] = entry.point.position;
+  if (entry.clock) point["clock"] = json_of(*entry.clock);
   return {{"name", entry.name},
           {"kind", entry.kind},
           {"url", entry.url},
@@ -89,12 +118,6 @@ Evidence evidence_of(const Json& json) {
           json.at("holds").get<bool>(),       json.at("text").get<std::string>()};
 }
 
-base::Time time_at(const Json& json, const char* name) {
-  const auto time = base::parse_time(json.at(name).get<std::string>());
-  if (!time) throw std::runtime_error(time.error().message);
-  return *time;
-}
-
 StoredFile file_of(const Json& json) {
   StoredFile file{json.at("path").get<std::string>(), json.at("bytes").get<std::uint64_t>(), {}};
   if (!Id::parse(json.at("content").get<std::string>(), file.content)) {
@@ -119,6 +142,29 @@ database::Object object_of(const Json& json) {
   return object;
 }
 
+ClockFacts clock_of(const Json& json) {
+  ClockFacts clock;
+  clock.offset.low = microseconds(json.at("ahead_low_us").get<std::int64_t>());
+  clock.offset.high = microseconds(json.at("ahead_high_us").get<std::int64_t>());
+  clock.granularity = microseconds(json.at("granularity_us").get<std::int64_t>());
+  if (json.contains("restore_time")) {
+    clock.restore = {time_at(json, "restore_time"), time_at(json, "earliest"),
+                     time_at(json, "latest")};
+  }
+  return clock;
+}
+
+HeldWindow window_of(const Json& json) {
+  HeldWindow window;
+  window.pause = pause_evidence_of(json);
+  window.rule = json.at("hold_rule").get<std::string>();
+  window.held = microseconds(json.at("held_us").get<std::int64_t>());
+  const Json& clock = json.at("own_clock");
+  window.own_clock = {clock.at("synchronised").get<bool>(),
+                      microseconds(clock.value("error_max_us", std::int64_t{0}))};
+  return window;
+}
+
 DatabaseEntry entry_of(const Json& json) {
   DatabaseEntry entry;
   entry.name = json.at("name").get<std::string>();
@@ -129,6 +175,7 @@ DatabaseEntry entry_of(const Json& json) {
   entry.opened = time_at(point, "opened");
   entry.open_time = std::chrono::microseconds(point.at("open_us").get<std::int64_t>());
   entry.point = {point.at("kind").get<std::string>(), point.value("position", "")};
+  if (point.contains("clock")) entry.clock = clock_of(point.at("clock"));
   const Json& able = json.at("capabilities");
   entry.capabilities = {able.at("snapshot").get<bool>(), able.at("writers_wait").get<bool>(),
                         able.at("write_mark").get<bool>(), able.value("hold_writes", false),
@@ -162,8 +209,11 @@ Manifest manifest_of(const Json& json) {
     if (name_of(known) == branch) m.branch = known;
   }
   m.reason = json.at("plan").at("reason").get<std::string>();
-  m.verdict =
-      json.at("verdict").get<std::string>() == "proven" ? Verdict::proven : Verdict::unproven;
+  const auto verdict = json.at("verdict").get<std::string>();
+  for (const Verdict known : verdicts) {
+    if (name_of(known) == verdict) m.verdict = known;
+  }
+  if (json.contains("window")) m.window = window_of(json.at("window"));
   for (const Json& e : json.at("evidence")) m.evidence.push_back(evidence_of(e));
   for (const Json& entry : json.at("databases")) m.databases.push_back(entry_of(entry));
   return m;
@@ -197,12 +247,22 @@ std::string_view name_of(Branch branch) {
       return "no_layer_separate";
     case Branch::no_layer_together:
       return "no_layer_together";
+    case Branch::restore_point:
+      return "restore_point";
   }
   return "";
 }
 
 std::string_view name_of(Verdict verdict) {
-  return verdict == Verdict::proven ? "proven" : "unproven";
+  switch (verdict) {
+    case Verdict::proven:
+      return "proven";
+    case Verdict::paused:
+      return "paused";
+    case Verdict::unproven:
+      return "unproven";
+  }
+  return "";
 }
 
 std::string encode_manifest(const Manifest& m) {
@@ -220,6 +280,7 @@ std::string encode_manifest(const Manifest& m) {
                {"verdict", name_of(m.verdict)},
                {"evidence", evidence},
                {"databases", databases}};
+  if (m.window) json["window"] = json_of(*m.window);
   if (!m.label.empty()) json["label"] = m.label;
   return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
 }

@@ -16,22 +16,26 @@
 #include "base/result.h"
 #include "base/sha256.h"
 #include "database/database.h"
+#include "window/clocks.h"
+#include "window/pause.h"
 
 namespace stillpoint::backup {
 
 inline constexpr std::uint64_t manifest_format = 1;
 inline constexpr const char* manifest_path = "manifest.json";
 
-enum class Branch { one_snapshot, no_layer_separate, no_layer_together };
+// The last is of a restore point: no data, but instants in the databases' own logs.
+enum class Branch { one_snapshot, no_layer_separate, no_layer_together, restore_point };
 std::string_view name_of(Branch branch);
 
-// proven: consistency was shown. unproven: it was not (kept only on --allow-unproven).
-enum class Verdict { proven, unproven };
+// proven: consistency was shown. paused: everybody who is known stood still, more cannot be told.
+// unproven: neither (a backup is kept then only on --allow-unproven).
+enum class Verdict { proven, paused, unproven };
 std::string_view name_of(Verdict verdict);
 
 // One fact that speaks for or against the backup's consistency.
 struct Evidence {
-  std::string kind = {};  // "one_snapshot", "write_mark"
+  std::string kind = {};  // "one_snapshot", "write_mark", "pause", "not_examined"
   std::string database = {};
   std::string before = {};  // of a write mark
   std::string after = {};
@@ -43,6 +47,22 @@ struct StoredFile {
   std::string path = {};  // in the backup
   std::uint64_t bytes = 0;
   Id content = {};  // SHA-256 over the ids of its chunks
+};
+
+// How a database's clock stands to ours, and which times by it lie in the window.
+struct ClockFacts {
+  window::Offset offset = {};
+  std::chrono::nanoseconds granularity = {};
+  std::optional<window::RestoreTime> restore = {};  // none: the window was too short
+};
+
+// The pause that a restore point was marked in.
+struct HeldWindow {
+  window::PauseEvidence pause = {};
+  std::string rule = {};  // why it took so long: "measured", "unmeasured", "given"
+  std::chrono::nanoseconds held = {};
+  window::OwnClock own_clock = {};
+  base::Time middle() const { return pause.begin + (pause.end - pause.begin) / 2; }
 };
 
 struct DatabaseEntry {
@@ -59,6 +79,7 @@ struct DatabaseEntry {
   std::vector<std::string> left_out = {};
   std::vector<database::Object> objects = {};  // without parts
   std::vector<StoredFile> files = {};
+  std::optional<ClockFacts> clock = {};  // of a restore point
 
   // A file's path below the folder: what the database called the part.
   std::string part_of(const StoredFile& file) const { return file.path.substr(folder.size() + 1); }
@@ -77,6 +98,7 @@ struct Manifest {
   std::string reason = {};  // why that branch
   Verdict verdict = Verdict::unproven;
   std::vector<Evidence> evidence = {};
+  std::optional<HeldWindow> window = {};  // of a restore point
   std::vector<DatabaseEntry> databases = {};
 };
 

@@ -2,9 +2,9 @@
 #include "backup/openings.h"
 
 #include <algorithm>
-#include <thread>
 
 #include "base/text.h"
+#include "window/parallel.h"
 
 namespace stillpoint::backup {
 namespace {
@@ -12,12 +12,11 @@ namespace {
 // Opening is constant work: what takes longer hangs.
 constexpr std::chrono::seconds open_time_max{10};
 
-Result<Opening> open_one(PlannedDatabase& planned) {
+Result<Opening> open_one(PlannedDatabase& planned, const base::Deadline& deadline) {
   Opening opening;
   opening.time = base::now();
   const auto begin = std::chrono::steady_clock::now();
-  TRY_DURING("open a snapshot of " + planned.spec.name,
-             planned.database->open(base::Deadline(open_time_max)));
+  TRY_DURING("open a snapshot of " + planned.spec.name, planned.database->open(deadline));
   opening.took = std::chrono::duration_cast<std::chrono::microseconds>(
       std::chrono::steady_clock::now() - begin);
   return opening;
@@ -27,7 +26,7 @@ Result<Opening> open_one(PlannedDatabase& planned) {
 
 Result<void> Openings::open(std::size_t number) {
   PlannedDatabase& planned = plan_.databases[number];
-  openings_[number] = TRY(open_one(planned));
+  openings_[number] = TRY(open_one(planned, base::Deadline(open_time_max)));
   evidence_.push_back({"one_snapshot",
                        planned.spec.name,
                        {},
@@ -37,18 +36,14 @@ Result<void> Openings::open(std::size_t number) {
   return {};
 }
 
-// A slow one does not keep the others waiting, so that the time between the first and the last is
-// no longer than the slowest takes.
-Result<void> Openings::open_side_by_side() {
-  std::vector<Result<Opening>> opened(plan_.databases.size(), Opening());
-  {
-    std::vector<std::jthread> threads;
-    for (std::size_t i = 0; i < opened.size(); ++i) {
-      threads.emplace_back([&, i] { opened[i] = open_one(plan_.databases[i]); });
-    }
-  }
-  for (std::size_t i = 0; i < opened.size(); ++i) openings_[i] = TRY(std::move(opened[i]));
-  return {};
+Result<std::vector<Opening>> open_side_by_side(std::vector<PlannedDatabase>& databases,
+                                               const base::Deadline& deadline) {
+  std::vector<Result<Opening>> opened(databases.size(), Opening());
+  window::all_at_once(databases.size(),
+                      [&](std::size_t i) { opened[i] = open_one(databases[i], deadline); });
+  std::vector<Opening> openings;
+  for (Result<Opening>& one : opened) openings.push_back(TRY(std::move(one)));
+  return openings;
 }
 
 Result<void> Openings::open_together() {
@@ -61,7 +56,7 @@ Result<void> Openings::open_together() {
     before.push_back(
         TRY_DURING("write mark of " + planned.spec.name, planned.database->write_mark()));
   }
-  TRY(open_side_by_side());
+  openings_ = TRY(open_side_by_side(plan_.databases, base::Deadline(open_time_max)));
   for (std::size_t i = 0; i < plan_.databases.size(); ++i) {
     PlannedDatabase& planned = plan_.databases[i];
     const std::string& name = planned.spec.name;

@@ -15,6 +15,11 @@ struct Opening {
   database::Window window() const { return {time, time + took}; }
 };
 
+// Opens a snapshot of each, all at the same time: a slow one does not keep the others waiting, so
+// that the time between the first and the last is no longer than the slowest takes.
+Result<std::vector<Opening>> open_side_by_side(std::vector<PlannedDatabase>& databases,
+                                               const base::Deadline& deadline);
+
 class Openings {
  public:
   explicit Openings(Plan& plan) : plan_(plan), openings_(plan.databases.size()) {}
@@ -29,8 +34,6 @@ class Openings {
   Verdict verdict() const;
 
  private:
-  Result<void> open_side_by_side();
-
   Plan& plan_;
   std::vector<Opening> openings_;
   std::vector<Evidence> evidence_;

@@ -43,6 +43,21 @@ void describe_steps(Plan& plan) {
 
 }  // namespace
 
+Result<void> prepare_database(PlannedDatabase& planned, const database::ReadOptions& options,
+                              std::stop_token stop) {
+  const std::string doing = "database " + planned.spec.name;
+  planned.database.reset();  // its locks and sessions go first
+  const database::Kind* kind = TRY_DURING(doing, database::kind_of(planned.spec.address.url));
+  database::ReadOptions reading = options;
+  if (reading.choice.everything()) reading.choice = planned.spec.choice;
+  planned.database = TRY_DURING(doing, kind->open(planned.spec.address, reading));
+  TRY_DURING(doing, planned.database->prepare(std::move(stop)));
+  if (!planned.database->capabilities().snapshot) {
+    return fail(Errc::unsupported, "{}: it cannot open a consistent snapshot", doing);
+  }
+  return {};
+}
+
 Result<Plan> make_plan(const System& system, const database::ReadOptions& options,
                        std::stop_token stop) {
   Plan plan;
@@ -52,22 +67,14 @@ Result<Plan> make_plan(const System& system, const database::ReadOptions& option
   }
   std::set<std::string> names;
   for (const DatabaseSpec& spec : system.databases) {
-    const std::string doing = "database " + spec.name;
     if (!names.insert(spec.name).second) {
       return fail(Error{Errc::invalid, "two databases have the name " + spec.name,
                         "give them names in stillpoint.yaml"});
     }
-    const database::Kind* kind = TRY_DURING(doing, database::kind_of(spec.address.url));
-    database::ReadOptions reading = options;
-    if (reading.choice.everything()) reading.choice = spec.choice;
     PlannedDatabase planned;
     planned.spec = spec;
     planned.folder = base::percent_encode(spec.name);
-    planned.database = TRY_DURING(doing, kind->open(spec.address, reading));
-    TRY_DURING(doing, planned.database->prepare(stop));
-    if (!planned.database->capabilities().snapshot) {
-      return fail(Errc::unsupported, "{}: it cannot open a consistent snapshot", doing);
-    }
+    TRY(prepare_database(planned, options, stop));
     for (const std::string& warning : planned.database->warnings()) {
       plan.warnings.push_back(spec.name + ": " + warning);
     }

@@ -33,4 +33,8 @@ struct Plan {
 Result<Plan> make_plan(const System& system, const database::ReadOptions& options,
                        std::stop_token stop);
 
+// Connects to the database that `planned.spec` names, anew where there was one.
+Result<void> prepare_database(PlannedDatabase& planned, const database::ReadOptions& options,
+                              std::stop_token stop);
+
 }  // namespace stillpoint::backup

@@ -18,6 +18,15 @@ std::vector<std::string> names_of(const Manifest& manifest) {
   return names;
 }
 
+Result<void> refuse_restore_point(const Listed& backup, const Manifest& manifest) {
+  if (manifest.branch != Branch::restore_point) return {};
+  const std::string id = backup.record.id.brief();
+  return fail(Error{Errc::invalid, "backup " + id + " holds no data: it is a restore point",
+                    "bring each database back by its own log or its cloud, to what is told by: "
+                    "stillpoint show " +
+                        id});
+}
+
 Result<void> check_named(const std::string& name, const std::vector<std::string>& known) {
   if (std::find(known.begin(), known.end(), name) != known.end()) return {};
   const std::string near = base::closest(name, known);
@@ -194,6 +203,7 @@ Result<database::Address> address_of(const std::string& url,
 
 Result<RestorePlan> plan_restore(const Listed& backup, Manifest manifest,
                                  const RestoreRequest& request) {
+  TRY(refuse_restore_point(backup, manifest));
   RestorePlan plan;
   plan.backup = backup;
   plan.manifest = std::move(manifest);
@@ -229,6 +239,7 @@ Result<std::vector<RestoredDatabase>> drill(const repository::Repository& reposi
                                             const Listed& backup, const RestoreRequest& request,
                                             const std::string& scratch, job::Job::Context& job) {
   Manifest manifest = TRY(load_manifest(repository, backup, job.stop()));
+  TRY(refuse_restore_point(backup, manifest));
   RestoreRequest there = request;
   there.options.read_back = true;
   for (const DatabaseEntry& entry : manifest.databases) {

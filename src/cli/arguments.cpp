@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/arguments.h"
 
+#include <map>
 #include <memory>
 #include <sstream>
 #include <vector>
@@ -44,6 +45,7 @@ class Parser {
     add_storage_command();
     add_admin_commands();
     add_hold_command();
+    add_restore_point_command();
   }
 
   Arguments parse(int argc, const char* const* argv) {
@@ -227,8 +229,11 @@ class Parser {
                         "IP:PORT to ask instead of the system's DNS servers");
   }
 
-  static void add_drain_options(CLI::App* command, bool& no_wait, std::int64_t& drain_max_ms) {
+  static void add_no_wait_option(CLI::App* command, bool& no_wait) {
     command->add_flag("-n,--no-wait", no_wait, "do not wait until running requests have ended");
+  }
+
+  static void add_drain_option(CLI::App* command, std::int64_t& drain_max_ms) {
     command
         ->add_option("-m,--max-pause-wait-time", drain_max_ms,
                      "milliseconds to wait until running requests have ended (default: 30000)")
@@ -253,7 +258,8 @@ class Parser {
     {
       auto [command, options] =
           add_action("pause", "Pause all instances, or none", AdminAction::pause);
-      add_drain_options(command, options->no_wait, options->drain_max_ms);
+      add_no_wait_option(command, options->no_wait);
+      add_drain_option(command, options->drain_max_ms);
       command
           ->add_option("--for", options->for_seconds,
                        "seconds after which they are unpaused whatever happens")
@@ -274,7 +280,8 @@ class Parser {
     auto [command, options] =
         add<HoldCommand>("hold", "Run a command while applications are paused");
     add_target_options(command, options->target);
-    add_drain_options(command, options->no_wait, options->drain_max_ms);
+    add_no_wait_option(command, options->no_wait);
+    add_drain_option(command, options->drain_max_ms);
     add_timeout_option(command, options->timeout_seconds);
     command
         ->add_option("--hold-max", options->hold_max_seconds,
@@ -288,6 +295,50 @@ class Parser {
         "\nsomebody may still be paused.\n\nExample:\n"
         "  stillpoint hold --srv _scalardb-cluster._tcp.bank-headless.default.svc.cluster.local"
         " \\\n    -- lvcreate --snapshot --name bank --size 10G vg/bank");
+  }
+
+  // "auto", or a time: "10s", "500ms", "2m", "10". What is negative means auto.
+  static std::string time_or_auto(std::string& text) {
+    if (text == "auto") {
+      text = "-1";
+      return {};
+    }
+    const std::map<std::string, double> units = {{"ms", 0.001}, {"s", 1}, {"m", 60}};
+    const std::string wrong = CLI::AsNumberWithUnit(units)(text);
+    return wrong.empty() && text.starts_with('-') ? "a time cannot be negative" : wrong;
+  }
+
+  void add_restore_point_command() {
+    auto [command, options] = add<RestorePointCommand>(
+        "restore-point",
+        "Pause all services and mark one instant in databases that are restored by their own logs");
+    command->add_option("WHAT", options->what,
+                        "the databases to mark it in: systems of stillpoint.yaml, or URLs");
+    add_target_options(command, options->target);
+    add_drain_option(command, options->drain_max_ms);
+    add_timeout_option(command, options->timeout_seconds);
+    command
+        ->add_option("--hold", options->hold_seconds,
+                     "how long all stand still: auto (as long as the clocks need; 10s where they "
+                     "are not known), or a time such as 10s")
+        ->transform(CLI::Validator(time_or_auto, "auto|TIME"));
+    command
+        ->add_option("--clock", options->clocks,
+                     "[NAME=]URL: a database of which only the clock of its HTTP endpoint can be "
+                     "asked (repeatable)")
+        ->allow_extra_args(false);
+    command->add_option("--clock-ca", options->clock_ca,
+                        "file of the certificates to trust there; else those of the system");
+    command->add_option("--system", options->system, "the name to keep it under");
+    command->add_option("-l,--label", options->label, "a name to find it by");
+    command->add_option("-z,--time-zone", options->time_zone,
+                        "of pause_start_date_time in JSON (default: Etc/UTC)");
+    command->add_flag("--print-only", options->print_only, "do not keep it in a repository");
+    command->footer(
+        "\nExample:\n  stillpoint restore-point postgresql://db1/ledger postgresql://db2/auditor "
+        "\\\n"
+        "    --srv _scalardl-admin._tcp.ledger-headless.default.svc.cluster.local \\\n"
+        "    --srv _scalardl-auditor-admin._tcp.auditor-headless.default.svc.cluster.local");
   }
 
   void add_storage_command() {

@@ -135,8 +135,23 @@ struct HoldCommand {
   std::string evidence = {};  // a file
 };
 
-using Command = std::variant<InitCommand, BackupCommand, PlanCommand, ListCommand, ShowCommand,
-                             LsCommand, DumpCommand, CheckCommand, VerifyCommand, RestoreCommand,
-                             CleanupCommand, StorageCheckCommand, AdminCommand, HoldCommand>;
+struct RestorePointCommand {
+  std::vector<std::string> what = {};  // systems or URLs; empty: no database is examined
+  PauseTarget target = {};
+  std::vector<std::string> clocks = {};  // [NAME=]URL
+  std::string clock_ca = {};
+  double hold_seconds = -1;  // negative: as long as the rule needs
+  std::int64_t drain_max_ms = 30000;
+  double timeout_seconds = 30;
+  std::string system = {};
+  std::string label = {};
+  std::string time_zone = "Etc/UTC";
+  bool print_only = false;
+};
+
+using Command =
+    std::variant<InitCommand, BackupCommand, PlanCommand, ListCommand, ShowCommand, LsCommand,
+                 DumpCommand, CheckCommand, VerifyCommand, RestoreCommand, CleanupCommand,
+                 StorageCheckCommand, AdminCommand, HoldCommand, RestorePointCommand>;
 
 }  // namespace stillpoint::cli

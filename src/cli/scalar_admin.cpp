@@ -10,6 +10,7 @@
 #include "base/text.h"
 #include "cli/exit_code.h"
 #include "cli/interrupt.h"
+#include "cli/output.h"
 #include "cli/window.h"
 #include "window/parallel.h"
 

@@ -5,7 +5,6 @@
 #include <csignal>
 #include <filesystem>
 
-#include <nlohmann/json.hpp>
 #include <syslog.h>
 
 #include "backup/window_copies.h"
@@ -22,10 +21,6 @@ constexpr const char* guard_word = "guard-window";
 // How long a guard goes on trying, and how long the start of another command is held up at most.
 constexpr std::chrono::minutes guard_tries{10};
 constexpr std::chrono::seconds start_tries{5};
-
-std::int64_t milliseconds(base::Time time) {
-  return std::chrono::floor<std::chrono::milliseconds>(time).time_since_epoch().count();
-}
 
 }  // namespace
 
@@ -77,30 +72,6 @@ Result<window::PauseOptions> pause_options(const Session& session) {
   options.journals = std::filesystem::absolute(journal_folder(session));
   options.guard_command = {"/proc/self/exe", guard_word};
   return options;
-}
-
-Json json_of(const window::Endpoint& endpoint) {
-  return {{"address", net::to_text(endpoint.address)}, {"ip", endpoint.ip}};
-}
-
-Json json_of(const window::PauseEvidence& evidence) {
-  Json instances = Json::array();
-  for (const window::InstanceEvidence& one : evidence.instances) {
-    Json entry = json_of(one.endpoint);
-    entry["paused_by_us"] = one.ours;
-    entry["can_tell"] = one.can_tell;
-    entry["drain_us"] = std::chrono::duration_cast<std::chrono::microseconds>(one.took).count();
-    instances.push_back(entry);
-  }
-  return {{"verdict", evidence.against.empty() ? "paused" : "void"},
-          {"against", evidence.against},
-          {"asked", base::format_time(evidence.asked)},
-          {"begin", base::format_time(evidence.begin)},
-          {"end", base::format_time(evidence.end)},
-          {"let_go", base::format_time(evidence.let_go)},
-          {"pause_start_timestamp_ms", milliseconds(evidence.begin)},
-          {"pause_end_timestamp_ms", milliseconds(evidence.end)},
-          {"instances", instances}};
 }
 
 void let_go_leftovers(const Session& session, const Command& command) {

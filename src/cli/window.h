@@ -4,11 +4,8 @@
 
 #include <vector>
 
-#include <nlohmann/json_fwd.hpp>
-
 #include "base/result.h"
 #include "cli/options.h"
-#include "cli/output.h"
 #include "cli/session.h"
 #include "window/pause.h"
 
@@ -22,9 +19,6 @@ Result<std::vector<window::Service>> services_of(const PauseTarget& target);
 // Journals and guard as every window has them.
 Result<window::PauseOptions> pause_options(const Session& session);
 std::string journal_folder(const Session& session);
-
-Json json_of(const window::PauseEvidence& evidence);
-Json json_of(const window::Endpoint& endpoint);
 
 // Whoever was left paused by a run that was killed is let go first, by every start of the program.
 void let_go_leftovers(const Session& session, const Command& command);

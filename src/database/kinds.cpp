@@ -5,6 +5,7 @@
 
 #include "base/text.h"
 #include "database/postgresql/session/location.h"
+#include "database/postgresql/source/point_marker.h"
 #include "database/postgresql/source/postgresql_database.h"
 #include "database/postgresql/target/database_switchover.h"
 #include "database/postgresql/target/leftovers.h"
@@ -19,6 +20,11 @@
 namespace stillpoint::database {
 namespace {
 
+Result<std::unique_ptr<PointMarker>> no_marker(const Address&) {
+  return fail(Error{Errc::unsupported, "it has no log in which a restore point could be marked",
+                    "back it up inside of a window: stillpoint hold ... -- stillpoint backup ..."});
+}
+
 const std::vector<Kind>& kinds() {
   static const std::vector<Kind> table = {
       {"postgresql",
@@ -30,7 +36,8 @@ const std::vector<Kind>& kinds() {
        postgresql::scratch_url,
        postgresql::open_switchover,
        postgresql::leftovers,
-       postgresql::remove_leftover},
+       postgresql::remove_leftover,
+       postgresql::open_marker},
       {"sqlite",
        {"sqlite"},
        sqlite::open_database,
@@ -40,7 +47,8 @@ const std::vector<Kind>& kinds() {
        sqlite::scratch_url,
        sqlite::open_switchover,
        sqlite::leftovers,
-       sqlite::remove_leftover},
+       sqlite::remove_leftover,
+       no_marker},
   };
   return table;
 }

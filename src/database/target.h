@@ -10,6 +10,7 @@
 
 #include "base/result.h"
 #include "database/database.h"
+#include "database/point_marker.h"
 #include "database/switchover.h"
 
 namespace stillpoint::database {
@@ -125,6 +126,8 @@ struct Kind {
                                                          const std::string& ticket);
   Result<std::vector<Leftover>> (*leftovers)(const Address& address);
   Result<void> (*remove)(const Address& address, const Leftover& leftover);
+  // `unsupported` for kinds without a log that databases are restored by.
+  Result<std::unique_ptr<PointMarker>> (*open_marker)(const Address& address);
 };
 
 // The kind that a URL names, or `unsupported` with what there is. A path of an existing file, or

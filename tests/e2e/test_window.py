@@ -4,6 +4,7 @@
 import json
 import os
 import pathlib
+import re
 import shutil
 import signal
 import subprocess
@@ -316,7 +317,7 @@ class Encrypted(Window):
 class Killed(Window):
     """kill -9 at any moment: nobody stays paused."""
 
-    full = "full-kill"
+    full = "full-pause-kill"
     time_max = 300
     limit = 5  # seconds after the death
 
@@ -345,21 +346,98 @@ class Killed(Window):
             process.kill()
             died = time.monotonic()
             process.communicate()
-            for app in self.apps:
-                app.wait_until_open(self.limit)
-            slowest = max(slowest, time.monotonic() - died)
+            slowest = max(slowest, self.assert_let_go(died, f"round {number}"))
             for app in self.apps:
                 app.tell("all out")
-            # A journal whose guard was not there yet stays for the next start.
-            deadline = time.monotonic() + 1.5
-            while self.journals() and time.monotonic() < deadline:
-                time.sleep(0.02)
-            if self.journals():
-                self.stillpoint("admin", "unpause", "--journal")
-            self.assertEqual(self.journals(), [])
-            self.assertEqual([app.paused() for app in self.apps], [False] * 3, f"round {number}")
         self.assertGreater(hurt, 0, "never killed while somebody was paused")
         print(f"measured: {rounds} kills, {hurt} while paused; open after at most {slowest:.2f} s")
+
+    def assert_let_go(self, died, message):
+        """Nobody stays paused, and what is left of the run is found by the next."""
+        for app in self.apps:
+            app.wait_until_open(self.limit)
+        took = time.monotonic() - died
+        # A journal whose guard was not there yet stays for the next start.
+        deadline = time.monotonic() + 1.5
+        while self.journals() and time.monotonic() < deadline:
+            time.sleep(0.02)
+        if self.journals():
+            self.stillpoint("admin", "unpause", "--journal")
+        self.assertEqual(self.journals(), [], message)
+        self.assertEqual([app.paused() for app in self.apps], [False] * len(self.apps), message)
+        return took
+
+    # What is asked of an instance, in the order in which it happens: looked at; paused; looked at
+    # again; for the last time; let go. Of each the moment before it is done, and before the answer.
+    CALLS = [("CheckPaused", 1), ("Pause", 1), ("CheckPaused", 2), ("CheckPaused", 3),
+             ("Unpause", 1)]
+
+    def start_stopped(self, *arguments):
+        """A run that begins when it is told to: by SIGCONT."""
+        words = ["sh", "-c", 'kill -STOP $$; exec "$@"', "sh", *self.words(*arguments)]
+        process = support.start(words, self.env())
+        os.waitid(os.P_PID, process.pid, os.WSTOPPED | os.WNOWAIT)
+        return words, process
+
+    def test_at_every_call(self):
+        """Killed by the application itself."""
+        for call, number in self.CALLS:
+            for done in (0, 1):
+                words, process = self.start_stopped("hold", "-a", self.addresses, "--", "true")
+                self.apps[0].tell(f"strike {call} {process.pid} {number} {done}")
+                os.kill(process.pid, signal.SIGCONT)
+                outcome = support.finish(words, process, time.monotonic(), 30)
+                message = f"{call} {number}, done: {done}{outcome}"
+                self.assertEqual(outcome.code, 128 + signal.SIGKILL, message)
+                self.assert_let_go(time.monotonic(), message)
+                self.apps[0].tell("strike - 0 0 0")
+
+    def traced(self, *arguments):
+        """A hold whose main thread is traced: how it ended, and what it called, once its journal
+        was begun."""
+        trace = self.folder / "trace"
+        words = ["strace", "-qq", "-o", str(trace), *arguments, *self.words(
+            "hold", "-a", self.addresses, "--", "true")]
+        outcome = support.run(words, self.env())
+        if outcome.code == 127 or "ptrace" in outcome.err:
+            self.skipTest(f"nobody can be traced here: {outcome.err}")
+        calls, counts, begun = [], {}, False
+        for line in trace.read_text(errors="replace").splitlines():
+            name = re.match(r"(\w+)\(", line)
+            if not name:
+                continue
+            counts[name[1]] = counts.get(name[1], 0) + 1
+            begun = begun or ".window" in line
+            if begun:
+                calls.append((name[1], counts[name[1]]))
+        return outcome, calls
+
+    def test_at_every_system_call(self):
+        """From the journal's on; in the quick suite at some of them."""
+        if shutil.which("strace") is None:
+            if {"strace", "all"} & set(os.environ.get("STILLPOINT_REQUIRE", "").split(",")):
+                self.fail("strace is not there")
+            self.skipTest("strace is not there")
+        outcome, calls = self.traced()
+        self.assertEqual(outcome.code, support.OK, str(outcome))
+        names = {name for name, _ in calls}
+        self.assertTrue({"fsync", "unlink"} <= names or {"fdatasync", "unlink"} <= names, names)
+        # Waiting for others is most of it: of that only some.
+        waits = [call for call in calls if call[0] in ("futex", "poll", "clock_nanosleep")]
+        steps = [call for call in calls if call not in waits]
+        if not support.FULL:
+            steps = sorted(self.random.sample(steps, 15), key=calls.index)
+        steps += self.random.sample(waits, min(len(waits), 40 if support.FULL else 5))
+        killed = 0
+        for name, number in steps:
+            outcome, _ = self.traced("-e", f"trace={name}",
+                                     "-e", f"inject={name}:signal=KILL:when={number}")
+            message = f"{name} {number}{outcome}"
+            killed += outcome.code == 128 + signal.SIGKILL
+            self.assertIn(outcome.code, (support.OK, 128 + signal.SIGKILL), message)
+            self.assert_let_go(time.monotonic(), message)
+        self.assertGreater(killed, len(steps) // 2)
+        print(f"measured: killed at {killed} of {len(steps)} system calls, all let go")
 
     def test_the_guard_too(self):
         """Both are killed: the next start of anything lets go."""

@@ -33,11 +33,29 @@ Behaviour behaviour_named(const std::string& name) {
   return {};
 }
 
+// Kills a process when it makes a call for the NUMBERth time from now: when the call comes, or when
+// it is done but not answered.
+void strike(TestApplication& application, std::istream& words) {
+  pid_t process = 0;
+  std::string call;
+  int number = 0;
+  bool done = false;
+  words >> call >> process >> number >> done;
+  application.on_call([=, left = number](const std::string& made, bool made_done) mutable {
+    if (made.starts_with(call) && made_done == done && --left == 0) ::kill(process, SIGKILL);
+  });
+}
+
 std::string answer(TestApplication& application, const std::string& line) {
   std::istringstream words(line);
   std::string command;
   std::string argument;
-  words >> command >> argument;
+  words >> command;
+  if (command == "strike") {
+    strike(application, words);
+    return "done";
+  }
+  words >> argument;
   if (command == "behave") application.behave(behaviour_named(argument));
   if (command == "in") application.enter();
   if (command == "all") application.leave_all();

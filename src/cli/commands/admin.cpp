@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <nlohmann/json.hpp>
 
+#include "backup/window_json.h"
 #include "base/text.h"
 #include "cli/commands/commands.h"
 #include "cli/exit_code.h"
@@ -37,7 +38,7 @@ Result<int> pause(const AdminCommand& command, const Session& session) {
   const window::PauseEvidence evidence = pause->evidence();
   if (session.options.json) {
     Json instances = Json::array();
-    for (const auto& one : evidence.instances) instances.push_back(json_of(one.endpoint));
+    for (const auto& one : evidence.instances) instances.push_back(backup::json_of(one.endpoint));
     print_json({{"type", "pause"},
                 {"paused", base::format_time(evidence.begin)},
                 {"instances", instances}});
@@ -57,7 +58,7 @@ Result<int> unpause_journals(const AdminCommand& command, const Session& session
     if (!one.outcome) return fail(std::move(one.outcome.error()));
     Json names = Json::array();
     for (const window::StillHeld& held : one.outcome->left) {
-      names.push_back(json_of(held.endpoint));
+      names.push_back(backup::json_of(held.endpoint));
       if (!command.forget) left.push_back(held);
     }
     if (command.forget) TRY(window::forget_journal(one.path));
@@ -90,7 +91,7 @@ Result<int> unpause(const AdminCommand& command, const Session& session) {
   if (!left.empty()) return fail(window::still_held_error(left, {}));
   if (session.options.json) {
     Json names = Json::array();
-    for (const window::Endpoint& one : free) names.push_back(json_of(one));
+    for (const window::Endpoint& one : free) names.push_back(backup::json_of(one));
     print_json({{"type", "unpause"}, {"instances", names}});
   } else {
     print(fmt::format("unpaused: {} instances\n", free.size()));
@@ -111,7 +112,7 @@ Result<int> ask(const AdminCommand& command, const Session& session, const char*
   for (std::size_t i = 0; i < instances.size(); ++i) {
     const Result<std::string>& answer = *answers[i];
     if (!answer && !error) error = answer.error();
-    Json entry = json_of(instances[i]->endpoint());
+    Json entry = backup::json_of(instances[i]->endpoint());
     entry[field] = answer ? Json::parse(*answer, nullptr, false) : Json();
     if (entry[field].is_discarded()) entry[field] = *answer;
     list.push_back(entry);

@@ -22,5 +22,6 @@ Result<int> run(const CleanupCommand& command, const Session& session);
 Result<int> run(const StorageCheckCommand& command, const Session& session);
 Result<int> run(const AdminCommand& command, const Session& session);
 Result<int> run(const HoldCommand& command, const Session& session);
+Result<int> run(const RestorePointCommand& command, const Session& session);
 
 }  // namespace stillpoint::cli

@@ -2,6 +2,7 @@
 #include <nlohmann/json.hpp>
 
 #include "backup/window_copies.h"
+#include "backup/window_json.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "base/text.h"
@@ -25,7 +26,7 @@ Result<window::PauseOptions> options_of(const HoldCommand& command, const Sessio
 
 Result<void> report(const HoldCommand& command, const Session& session,
                     const window::PauseEvidence& evidence, int code) {
-  Json json = json_of(evidence);
+  Json json = backup::json_of(evidence);
   json["command_exit_code"] = code;
   if (!command.evidence.empty()) {
     TRY_DURING("evidence",

@@ -81,9 +81,30 @@ class OldGate {
 
 class FakeService final : public rpc::Admin::Service {
  public:
+  // A call, from its coming to just before its answer.
+  class Noted {
+   public:
+    Noted(FakeService& service, std::string call) : service_(service), call_(std::move(call)) {
+      service_.note(call_);
+      tell(false);
+    }
+    ~Noted() { tell(true); }
+    Noted(const Noted&) = delete;
+    Noted& operator=(const Noted&) = delete;
+
+   private:
+    void tell(bool done) {
+      const std::lock_guard lock(service_.hook_mutex);
+      if (service_.hook) service_.hook(call_, done);
+    }
+    FakeService& service_;
+    const std::string call_;
+  };
+
   grpc::Status Pause(Context* context, const rpc::PauseRequest* request, Empty*) override {
     const bool drain = request->wait_outstanding();
-    note("Pause" + (drain ? " wait " + std::to_string(request->max_pause_wait_time()) : ""));
+    const Noted noted(
+        *this, "Pause" + (drain ? " wait " + std::to_string(request->max_pause_wait_time()) : ""));
     const Behaviour now = behaviour();
     if (now.pause) {
       if (now.close_anyway) gate->pause(false, Milliseconds(0));
@@ -123,7 +144,7 @@ class FakeService final : public rpc::Admin::Service {
   }
 
   grpc::Status Unpause(Context* context, const Empty*, Empty*) override {
-    note("Unpause");
+    const Noted noted(*this, "Unpause");
     if (behaviour().unpause_hangs) {
       wait_for_cancel(*context);
       return {grpc::CANCELLED, "cancelled"};
@@ -141,7 +162,7 @@ class FakeService final : public rpc::Admin::Service {
 
   grpc::Status CheckPaused(Context* context, const Empty*,
                            rpc::CheckPausedResponse* answer) override {
-    note("CheckPaused");
+    const Noted noted(*this, "CheckPaused");
     if (behaviour().check_hangs) wait_for_cancel(*context);
     if (!behaviour().has_check) return {grpc::UNIMPLEMENTED, "no such method"};
     answer->set_paused(paused());
@@ -149,7 +170,7 @@ class FakeService final : public rpc::Admin::Service {
   }
 
   grpc::Status Stats(Context*, const Empty*, rpc::StatsResponse* answer) override {
-    note("Stats");
+    const Noted noted(*this, "Stats");
     if (!behaviour().has_stats) return {grpc::UNIMPLEMENTED, "no such method"};
     answer->set_stats("{\"outstanding\":" + std::to_string(inside.load()) + "}");
     return grpc::Status::OK;
@@ -172,6 +193,8 @@ class FakeService final : public rpc::Admin::Service {
   mutable std::mutex mutex;
   Behaviour behaviour_;
   std::vector<std::string> calls;
+  std::mutex hook_mutex;
+  TestApplication::CallHook hook;
   std::atomic<int> inside = 0;
   std::unique_ptr<gate::Gate> gate = std::make_unique<gate::Gate>();
   std::unique_ptr<OldGate> old_gate = std::make_unique<OldGate>();
@@ -285,6 +308,11 @@ void TestApplication::start() {
   builder.RegisterService(&state_->service);
   state_->server = builder.BuildAndStart();
   if (!state_->server || state_->port == 0) throw std::runtime_error("cannot listen");
+}
+
+void TestApplication::on_call(CallHook hook) {
+  const std::lock_guard lock(state_->service.hook_mutex);
+  state_->service.hook = std::move(hook);
 }
 
 std::vector<std::string> TestApplication::calls() const {

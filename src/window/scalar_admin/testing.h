@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -52,8 +53,11 @@ class TestApplication {
   void leave_all();
   void work(int threads);  // until the end: enter, 1 ms of work, leave
   std::uint64_t worked() const;
-  void stop();                             // as if it was killed
-  void start();                            // again, on the same port
+  void stop();   // as if it was killed
+  void start();  // again, on the same port
+  // Called when a call comes, and again when it is done but not answered yet.
+  using CallHook = std::function<void(const std::string& call, bool done)>;
+  void on_call(CallHook hook);
   std::vector<std::string> calls() const;  // "CheckPaused", "Pause wait 30000", "Unpause", …
   int count(const std::string& call) const;
 

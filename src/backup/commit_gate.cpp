@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "backup/commit_gate.h"
+
+#include <algorithm>
+#include <condition_variable>
+#include <mutex>
+
+#include "base/text.h"
+#include "window/parallel.h"
+
+namespace stillpoint::backup {
+namespace {
+
+using Holds = std::vector<std::unique_ptr<database::Hold>>;
+
+base::Duration since(std::chrono::steady_clock::time_point begin) {
+  return std::chrono::steady_clock::now() - begin;
+}
+
+class CommitGate {
+ public:
+  CommitGate(std::vector<PlannedDatabase>& databases, const GateRequest& request,
+             std::stop_token stop)
+      : databases_(databases), request_(request), stop_(std::move(stop)) {}
+
+  Result<GateRecord> run() {
+    TRY(check());
+    const base::Deadline deadline(request_.limits.time_max);
+    base::Duration rest = request_.limits.rest_min;
+    for (;;) {
+      Result<void> done = try_once();
+      if (done) break;
+      record_.tries.back().failure = done.error().message;
+      TRY(passes(std::move(done.error()), deadline));
+      TRY(wait(rest));
+      rest = std::min(2 * rest, request_.limits.rest_max);
+      TRY(prepare_again());
+    }
+    if (request_.witness != nullptr) {
+      const std::vector<Evidence> said =
+          TRY_DURING("judge the commit gate", request_.witness->judge(stop_));
+      record_.evidence.insert(record_.evidence.end(), said.begin(), said.end());
+    }
+    return std::move(record_);
+  }
+
+ private:
+  Result<void> check() const {
+    if (request_.tables.empty()) return fail(Errc::internal, "the commit gate holds no table");
+    for (const auto& [name, tables] : request_.tables) {
+      const auto at = std::find_if(databases_.begin(), databases_.end(),
+                                   [&](const PlannedDatabase& d) { return d.spec.name == name; });
+      if (at == databases_.end() || tables.empty()) {
+        return fail(Errc::internal, "the commit gate holds nothing in {}", name);
+      }
+      if (at->database->capabilities().hold_writes) continue;
+      return fail(Error{Errc::unsupported, name + ": writes to single tables cannot be held there",
+                        "use a pause instead of the commit gate"});
+    }
+    return {};
+  }
+
+  Result<void> try_once() {
+    const auto asked = std::chrono::steady_clock::now();
+    GateTry& now = record_.tries.emplace_back();
+    now.asked = base::now();
+    Result<Holds> holds = hold_all();
+    now.waited = since(asked);
+    if (!holds) return fail(std::move(holds.error()));
+    const auto locked = std::chrono::steady_clock::now();
+    const base::Deadline deadline(request_.limits.hold_max);
+    Result<void> done = open_all(deadline);
+    if (done && request_.witness != nullptr) done = request_.witness->gate_is_shut(deadline);
+    const Result<void> released = release_all(*holds);
+    now.held = since(locked);
+    TRY(std::move(done));
+    TRY(released);
+    record_.evidence.clear();
+    for (const auto& [name, tables] : request_.tables) {
+      record_.evidence.push_back(
+          {"commit_gate",
+           name,
+           {},
+           {},
+           true,
+           fmt::format("writes to {} of {} were held for {} while every snapshot was opened, and "
+                       "let go without an error",
+                       base::join(tables, ", "), name, base::display_duration(now.held))});
+    }
+    return {};
+  }
+
+  Result<Holds> hold_all() {
+    std::vector<PlannedDatabase*> held;
+    for (PlannedDatabase& planned : databases_) {
+      if (request_.tables.contains(planned.spec.name)) held.push_back(&planned);
+    }
+    std::vector<Result<std::unique_ptr<database::Hold>>> asked(held.size());
+    const base::Deadline deadline(request_.limits.wait_max);
+    window::all_at_once(held.size(), [&](std::size_t i) {
+      asked[i] = held[i]->database->hold_writes(request_.tables.at(held[i]->spec.name), deadline,
+                                                request_.limits.hold_max);
+    });
+    Holds holds;
+    for (std::size_t i = 0; i < held.size(); ++i) {
+      holds.push_back(TRY_DURING("database " + held[i]->spec.name, std::move(asked[i])));
+    }
+    return holds;
+  }
+
+  Result<void> open_all(const base::Deadline& deadline) {
+    opened_ = true;
+    record_.openings = TRY(open_side_by_side(databases_, deadline));
+    return {};
+  }
+
+  // All are let go, also after an error. One that answered with an error may have been gone for a
+  // while.
+  static Result<void> release_all(Holds& holds) {
+    std::vector<Result<void>> released(holds.size());
+    window::all_at_once(holds.size(), [&](std::size_t i) { released[i] = holds[i]->release(); });
+    for (Result<void>& one : released) TRY(std::move(one));
+    return {};
+  }
+
+  // Whether another try may do better; else the error that ends it all.
+  Result<void> passes(Error why, const base::Deadline& deadline) const {
+    const bool may_pass = why.code == Errc::busy || why.code == Errc::unavailable;
+    if (!may_pass) return fail(std::move(why));
+    if (!deadline.passed()) return {};
+    const std::size_t tries = record_.tries.size();
+    return fail(Error{
+        Errc::not_held,
+        fmt::format("the commit gate could not be shut for as long as it takes, {} tries in {}: {}",
+                    tries, base::display_duration(request_.limits.time_max), why.message),
+        why.advice.empty() ? "run it at a quieter moment, or pause the applications instead"
+                           : why.advice});
+  }
+
+  Result<void> wait(base::Duration time) const {
+    std::mutex mutex;
+    std::condition_variable_any wakes;
+    std::unique_lock lock(mutex);
+    wakes.wait_for(lock, stop_, time, [] { return false; });
+    if (stop_.stop_requested()) return fail(Errc::cancelled, "interrupted");
+    return {};
+  }
+
+  Result<void> prepare_again() {
+    if (!opened_) return {};
+    opened_ = false;
+    for (PlannedDatabase& planned : databases_) TRY(request_.prepare_again(planned));
+    return {};
+  }
+
+  std::vector<PlannedDatabase>& databases_;
+  const GateRequest& request_;
+  const std::stop_token stop_;
+  bool opened_ = false;  // some snapshot, in the last try
+  GateRecord record_;
+};
+
+}  // namespace
+
+Result<GateRecord> open_in_gate(std::vector<PlannedDatabase>& databases, const GateRequest& request,
+                                std::stop_token stop) {
+  return CommitGate(databases, request, std::move(stop)).run();
+}
+
+}  // namespace stillpoint::backup

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+// The commit gate. A layer that makes transactions over several databases notes in a table (its
+// coordinator's) which have committed. While writes to that table are held, nothing can commit, and
+// every database opens its snapshot in that time: a transaction that committed before has all of
+// its records in the snapshots, prepared at least, and one that did not is committed in none.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "backup/manifest.h"
+#include "backup/openings.h"
+#include "backup/plan.h"
+#include "base/result.h"
+
+namespace stillpoint::backup {
+
+struct GateLimits {
+  // Of one try. While we wait for a lock, commits wait behind us; while we hold it, too. The server
+  // lets go by itself after hold_max, whatever becomes of us.
+  base::Duration wait_max = std::chrono::milliseconds(200);
+  base::Duration hold_max = std::chrono::seconds(1);
+  // Between tries, so that those who waited get on: from the first twice as long each time.
+  base::Duration rest_min = std::chrono::milliseconds(250);
+  base::Duration rest_max = std::chrono::seconds(8);
+  base::Duration time_max = std::chrono::minutes(1);  // no try begins later
+};
+
+// The layer's part, who knows what the tables mean. One thread.
+class GateWitness {
+ public:
+  virtual ~GateWitness() = default;
+  // All snapshots are open, nothing can commit yet. Constant work only: a second snapshot of the
+  // tables, say.
+  virtual Result<void> gate_is_shut(base::Deadline deadline) = 0;
+  // The gate has opened without an error: what shows that nothing was committed meanwhile, or that
+  // something was. Asked once a try; may take its time.
+  virtual Result<std::vector<Evidence>> judge(std::stop_token stop) = 0;
+};
+
+struct GateRequest {
+  std::map<std::string, std::vector<std::string>> tables = {};  // held, by the database's name
+  GateLimits limits = {};
+  GateWitness* witness = nullptr;
+  // A database whose snapshot was opened in a try that failed is prepared anew.
+  std::function<Result<void>(PlannedDatabase&)> prepare_again = {};
+};
+
+struct GateTry {
+  base::Time asked = {};
+  base::Duration waited = {};  // for the locks
+  base::Duration held = {};    // from the last lock to the last answer of a release; 0: never
+  std::string failure = {};    // empty: this one succeeded
+};
+
+struct GateRecord {
+  std::vector<GateTry> tries = {};      // the last is the one that succeeded
+  std::vector<Opening> openings = {};   // of every database, in order
+  std::vector<Evidence> evidence = {};  // for every held database, and what the witness says
+};
+
+// Opens every snapshot while the gate is shut. Fails with `not_held` when that did not succeed in
+// time; nothing is held then. Whatever trying again cannot mend fails at once.
+Result<GateRecord> open_in_gate(std::vector<PlannedDatabase>& databases, const GateRequest& request,
+                                std::stop_token stop);
+
+}  // namespace stillpoint::backup
