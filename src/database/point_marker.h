@@ -14,8 +14,9 @@
 
 namespace stillpoint::database {
 
-// The members are called from one thread at a time. Promises, checked by
-// tests/conformance/point_marker_test.cpp for every kind that has a log:
+// The members are called from one thread at a time. Promises, 2 and 3 checked by
+// tests/conformance/point_marker_test.cpp for every kind that has a log, 1 and 4 by end-to-end
+// tests of each:
 //   1. A restore to what mark() returns has everything that was committed before it was called, and
 //      nothing that was committed after it returned.
 //   2. mark() does constant work and never waits longer than its deadline.

@@ -5,9 +5,9 @@ import datetime
 import email.utils
 import http.server
 import json
+import os
 import shutil
 import signal
-import subprocess
 import threading
 import time
 
@@ -123,6 +123,7 @@ class RestorePoint(postgres_case.PostgresCase):
 
 class Named(RestorePoint):
     settings = {"wal_level": "replica", "max_wal_senders": "5"}
+    hba = postgres.TRUST + "local replication all trust\n"
 
     def setUp(self):
         super().setUp()
@@ -142,6 +143,7 @@ class Named(RestorePoint):
 
     def test_a_named_point_in_the_log_of_each_database(self):
         point = self.mark(*self.where)
+        self.server.kill()  # a crash: what is not in the files by now is lost
         self.assertEqual(point["verdict"], "proven", point)
         names = {self.logged(server, self.point_of(point, name)["position"])
                  for server, name in ((self.server, "ledger"), (self.other, "auditor"))}
@@ -158,7 +160,6 @@ class Named(RestorePoint):
         print(f"measured: two servers, paused for {end - begin:.3f} s")
         self.assertLess(end - begin, 3)
         self.assert_kept(point)
-        self.assert_no_sessions()
 
     def recovered(self, base, target):
         """What a server has that is restored to the target."""
@@ -167,7 +168,7 @@ class Named(RestorePoint):
         (data / "recovery.signal").touch()
         archive = self.server.folder.path / "archive"
         for path in [data, *data.rglob("*")]:
-            if postgres.os.geteuid() == 0:
+            if os.geteuid() == 0:
                 shutil.chown(path, "postgres", "postgres")
         data.chmod(0o700)
         restored = postgres.Server(self, data=data, fresh=False, settings={
@@ -238,6 +239,17 @@ class Named(RestorePoint):
         self.assertIn(self.apps[0].address, outcome.error()["message"])
         self.assert_all_open()
         self.assertEqual(self.backups(), [])
+
+    def test_killed_in_the_window(self):
+        words = self.words("restore-point", "-a", self.addresses, *self.where, "--hold", "20s")
+        process = support.start(words, self.env())
+        for app in self.apps:
+            app.wait_until_paused()
+        process.kill()
+        process.communicate()
+        self.assert_all_open()
+        self.assertEqual(self.backups(), [])
+        self.assert_no_sessions()
 
     def test_an_interrupt_lets_go(self):
         words = self.words("restore-point", "-a", self.addresses, *self.where, "--hold", "20s")
