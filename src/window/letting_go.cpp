@@ -40,6 +40,7 @@ Result<void> unpause_surely(Instance& instance, const base::Deadline& deadline,
   for (int i = 0; i < looks && !deadline.passed(); ++i) {
     std::this_thread::sleep_for(between_looks);
     const Result<Gate> gate = instance.check(time_for_call(deadline), {});
+    if (!gate && deadline.passed()) break;  // it was let go; there is no time to look again
     if (!gate || *gate == Gate::closed) TRY(unpause(instance, deadline, journal));
   }
   return {};

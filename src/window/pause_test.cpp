@@ -483,6 +483,18 @@ TEST_F(PauseTest, UnpausingIsTriedAgain) {
   EXPECT_EQ(a_.count("Unpause"), 4);
 }
 
+TEST_F(PauseTest, WhoWasLetGoIsNotNamedForWantOfTimeToLookAgain) {
+  options_.let_go_max = 300ms;
+  b_.on_call([&](const std::string& call, bool) {
+    if (!call.starts_with("Pause")) return;
+    b_.behave({.pause = FixedAnswer{unavailable, ""}, .check_hangs = true});
+  });
+  const auto pause = begin({&a_, &b_});
+  expect_failure(pause, Errc::not_held, net::to_text(b_.address()));
+  EXPECT_GT(b_.count("Unpause"), 0);
+  EXPECT_EQ(journals(), 0U);
+}
+
 TEST_F(PauseTest, WhoCannotBeLetGoIsNamedAndFoundByTheNextStart) {
   options_.let_go_max = 300ms;
   auto pause = begin({&a_, &b_});
