@@ -2,9 +2,8 @@
 #include "backup/commit_gate.h"
 
 #include <algorithm>
-#include <condition_variable>
-#include <mutex>
 
+#include "base/sleep.h"
 #include "base/text.h"
 #include "window/parallel.h"
 
@@ -32,7 +31,7 @@ class CommitGate {
       if (done) break;
       record_.tries.back().failure = done.error().message;
       TRY(passes(std::move(done.error()), deadline));
-      TRY(wait(rest));
+      if (!base::sleep_for(rest, stop_)) return fail(Errc::cancelled, "interrupted");
       rest = std::min(2 * rest, request_.limits.rest_max);
       TRY(prepare_again());
     }
@@ -135,15 +134,6 @@ class CommitGate {
                     tries, base::display_duration(request_.limits.time_max), why.message),
         why.advice.empty() ? "run it at a quieter moment, or pause the applications instead"
                            : why.advice});
-  }
-
-  Result<void> wait(base::Duration time) const {
-    std::mutex mutex;
-    std::condition_variable_any wakes;
-    std::unique_lock lock(mutex);
-    wakes.wait_for(lock, stop_, time, [] { return false; });
-    if (stop_.stop_requested()) return fail(Errc::cancelled, "interrupted");
-    return {};
   }
 
   Result<void> prepare_again() {

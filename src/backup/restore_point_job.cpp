@@ -2,8 +2,6 @@
 #include "backup/restore_point_job.h"
 
 #include <algorithm>
-#include <condition_variable>
-#include <mutex>
 #include <set>
 
 #include "backup/catalogue.h"
@@ -11,6 +9,7 @@
 #include "base/encoding.h"
 #include "base/log.h"
 #include "base/random.h"
+#include "base/sleep.h"
 #include "base/text.h"
 #include "database/target.h"
 #include "repository/backup_writer.h"
@@ -50,15 +49,13 @@ struct Instant {
   std::chrono::steady_clock::time_point steady = std::chrono::steady_clock::now();
 };
 
-void wait_until(std::chrono::steady_clock::time_point end, const std::stop_token& stop,
-                const std::stop_token& voided) {
-  std::mutex mutex;
-  std::condition_variable_any wakes;
-  std::unique_lock lock(mutex);
+// Until the time is over, or one of them is requested.
+void sleep_until(std::chrono::steady_clock::time_point end, const std::stop_token& stop,
+                 const std::stop_token& voided) {
   std::stop_source either;
   const std::stop_callback on_stop(stop, [&] { either.request_stop(); });
   const std::stop_callback on_void(voided, [&] { either.request_stop(); });
-  wakes.wait_until(lock, either.get_token(), end, [] { return false; });
+  (void)base::sleep_for(end - std::chrono::steady_clock::now(), either.get_token());
 }
 
 class RestorePointRun {
@@ -197,7 +194,7 @@ class RestorePointRun {
       return {};
     }));
     job_.phase("hold");
-    wait_until(begin.steady + rule_.time, job_.stop(), pause.voided());
+    sleep_until(begin.steady + rule_.time, job_.stop(), pause.voided());
     if (job_.stop().stop_requested()) return fail(Errc::cancelled, "interrupted");
     return each([&](Member& member) -> Result<void> {
       if (!member.marker) return {};

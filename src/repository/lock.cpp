@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "repository/lock.h"
 
-#include <condition_variable>
-#include <mutex>
 #include <thread>
 #include <utility>
 
@@ -12,6 +10,7 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "base/process.h"
+#include "base/sleep.h"
 #include "base/text.h"
 #include "repository/host.h"
 #include "repository/json_read.h"
@@ -114,11 +113,7 @@ class HeldLock : public Lock {
 
   void keep_fresh() {
     refresher_ = std::jthread([this](std::stop_token stop) {
-      std::mutex mutex;
-      std::condition_variable_any wake;
-      std::unique_lock lock(mutex);
-      while (!wake.wait_for(lock, stop, limits::lock_refresh, [] { return false; }) &&
-             !stop.stop_requested()) {
+      while (base::sleep_for(limits::lock_refresh, stop)) {
         if (auto done = refresh(); !done) {
           log(LogLevel::warning, "refresh the repository's lock: {}", done.error().message);
         }

@@ -2,10 +2,9 @@
 #include "window/clocks.h"
 
 #include <algorithm>
-#include <condition_variable>
 #include <memory>
-#include <mutex>
 
+#include "base/sleep.h"
 #include "net/http_date.h"
 
 namespace stillpoint::window {
@@ -20,13 +19,6 @@ constexpr nanoseconds fine_granularity = std::chrono::milliseconds(10);
 // Of clocks that tick slowly: so far apart, and over so many of their ticks.
 constexpr std::chrono::milliseconds coarse_step{50};
 constexpr int coarse_questions_max = 100;
-
-void sleep_for(base::Duration time, const std::stop_token& stop) {
-  std::mutex mutex;
-  std::condition_variable_any wakes;
-  std::unique_lock lock(mutex);
-  wakes.wait_for(lock, stop, time, [] { return false; });
-}
 
 struct Sample {
   Offset offset = {};
@@ -69,8 +61,7 @@ Result<Offset> measure_offset(const Clock& clock, const base::Deadline& deadline
     }
     if (fine) continue;
     if (sample.begun - first > clock.granularity) break;
-    sleep_for(coarse_step, stop);
-    if (stop.stop_requested()) return fail(Errc::cancelled, "interrupted");
+    if (!base::sleep_for(coarse_step, stop)) return fail(Errc::cancelled, "interrupted");
   }
   return *all;
 }

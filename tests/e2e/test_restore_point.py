@@ -115,7 +115,12 @@ class RestorePoint(postgres_case.PostgresCase):
         self.assertEqual(manifest["evidence"], point["evidence"])
         self.assertEqual([one["restore_point"] for one in manifest["databases"]],
                          [one["restore_point"] for one in point["databases"]])
-        self.stillpoint("show", point["backup"])
+        shown = self.stillpoint("show", point["backup"]).out
+        for one in point["databases"]:
+            for told in (one["restore_point"].get("position"),
+                         one["restore_point"].get("clock", {}).get("restore_time")):
+                self.assertIn(told or "", shown)
+        self.assertIn(point["window"]["end"], shown)
         self.check("--read-data")
         for command in (("restore", "latest", "--yes"), ("verify", "latest")):
             self.fails(*command, expect=support.FAILURE, code="invalid", says=["no data"])

@@ -8,7 +8,6 @@
 
 #include "backup/restore_point_job.h"
 #include "backup/window_copies.h"
-#include "backup/window_json.h"
 #include "base/text.h"
 #include "cli/commands/commands.h"
 #include "cli/exit_code.h"
@@ -129,7 +128,7 @@ std::string text_of(const RestorePointOutcome& outcome) {
     }
     text += "\n";
   }
-  if (window.rule == "unmeasured" || m.databases.empty()) {
+  if (m.databases.empty()) {
     const auto left = (window.pause.end - window.pause.begin - std::chrono::seconds(1)) / 2;
     text += fmt::format("  the middle: {}, good for clocks that differ from ours by {} at most\n",
                         base::format_time(window.middle()),

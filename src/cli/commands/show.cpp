@@ -19,6 +19,9 @@ std::string text_of(const DatabaseEntry& entry) {
                   entry.kind, base::printable(entry.url), base::display_time(entry.opened),
                   base::display_duration(entry.open_time));
   if (!entry.point.position.empty()) text += "  point:     " + entry.point.position + "\n";
+  if (entry.clock && entry.clock->restore) {
+    text += "  by time:   " + base::format_time(entry.clock->restore->time) + ", by its clock\n";
+  }
   for (const auto& setting : entry.settings) {
     text += fmt::format("  {}: {}\n", setting.name, base::printable(setting.value));
   }
@@ -42,6 +45,10 @@ std::string text_of(const backup::Listed& backup, const Manifest& m) {
       backup.record.id.hex(), m.system, base::display_time(m.created),
       m.label.empty() ? "-" : m.label, backup::name_of(m.branch), m.reason,
       backup::name_of(m.verdict));
+  if (m.window) {
+    text += fmt::format("  paused:    from {} to {}\n", base::format_time(m.window->pause.begin),
+                        base::format_time(m.window->pause.end));
+  }
   for (const auto& e : m.evidence) {
     text += fmt::format("  evidence:  {}{}\n", e.holds ? "" : "AGAINST: ", base::printable(e.text));
   }

@@ -3,8 +3,8 @@
 
 #include <algorithm>
 #include <chrono>
-#include <condition_variable>
-#include <mutex>
+
+#include "base/sleep.h"
 
 namespace stillpoint::database::postgresql {
 namespace {
@@ -65,11 +65,7 @@ Result<std::vector<std::string>> wait_for_replay(Connection& session, base::Dead
                         "the standby has not yet replayed what it has received (" + received + ")",
                         "wait until it has caught up, or read from the primary"});
     }
-    std::mutex mutex;
-    std::condition_variable_any never;
-    std::unique_lock lock(mutex);
-    never.wait_for(lock, stop, replay_pause, [] { return false; });
-    if (stop.stop_requested()) return fail(Errc::cancelled, "stopped on request");
+    if (!base::sleep_for(replay_pause, stop)) return fail(Errc::cancelled, "stopped on request");
   }
   std::vector<std::string> warnings;
   const Row row = TRY(session.row(
