@@ -51,7 +51,7 @@ Result<base::Time> parse_http_date(std::string_view text) {
 }
 
 struct HttpClock::State {
-  std::string url = {};
+  std::string shown = {};  // the URL without its query
   CURL* handle = nullptr;
   std::string date = {};
   std::stop_token stop = {};
@@ -93,7 +93,7 @@ Result<HttpClock> HttpClock::open(const std::string& url, const std::string& ca_
                       "without a user or a password: https://dynamodb.eu-west-1.amazonaws.com"});
   }
   auto state = std::make_unique<State>();
-  state->url = url;
+  state->shown = url.substr(0, url.find_first_of("?#"));
   state->handle = curl_is_ready() ? ::curl_easy_init() : nullptr;
   CURL* const handle = state->handle;
   if (handle == nullptr) return fail(Errc::internal, "curl does not start");
@@ -124,11 +124,12 @@ Result<base::Time> HttpClock::ask(const base::Deadline& deadline, std::stop_toke
   if (code == CURLE_ABORTED_BY_CALLBACK) return fail(Errc::cancelled, "interrupted");
   if (code != CURLE_OK) {
     const char* why = state_->error[0] != '\0' ? state_->error.data() : ::curl_easy_strerror(code);
-    return fail(Error{Errc::unavailable, fmt::format("ask {} for its time: {}", state_->url, why),
+    return fail(Error{Errc::unavailable, fmt::format("ask {} for its time: {}", state_->shown, why),
                       "check the URL and the network"});
   }
   if (state_->date.empty()) {
-    return fail(Errc::unsupported, "{} does not tell the time: no Date in its answer", state_->url);
+    return fail(Errc::unsupported, "{} does not tell the time: no Date in its answer",
+                state_->shown);
   }
   return parse_http_date(state_->date);
 }

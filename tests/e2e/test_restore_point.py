@@ -213,13 +213,16 @@ class Named(RestorePoint):
 
     def test_somebody_writes_in_the_window(self):
         """It cannot be told who: no proof any more, but all were paused."""
-        finish = self.in_window(*self.where, "--hold", "2s")
+        config = self.folder / "stillpoint.yaml"
+        config.write_text("systems:\n  books:\n    databases:\n"
+                          f"      ledger: {self.where[0]}\n      auditor: {self.where[1]}\n")
+        finish = self.in_window("books", "--config", config, "--hold", "2s")
         time.sleep(0.5)
         self.other.psql("INSERT INTO entries VALUES (1)", "auditor")
         outcome = finish()
         self.assertEqual(outcome.code, support.OK, str(outcome))
         point = outcome.last_json()
-        self.assertEqual(point["verdict"], "paused")
+        self.assertEqual((point["verdict"], point["system"]), ("paused", "books"))
         against = [one["database"] for one in point["evidence"] if not one["holds"]]
         self.assertEqual(against, ["auditor"])
         self.assert_kept(point)
@@ -341,6 +344,23 @@ class Unexamined(RestorePoint):
         point = self.mark("--clock", f"orders={front_end.url}", "--hold", "10ms")
         self.assertNotIn("restore_time", self.point_of(point, "orders")["clock"])
         self.assertTrue(any("--hold" in text for text in point["warnings"]), point)
+
+    def test_two_services_in_one_window(self):
+        """Each has a name of its own. Nobody is let go before all were paused."""
+        dns = applications.Dns(self)
+        dns.hosts["bank.test"] = ["127.0.0.1"]
+        whom = ["--dns-server", dns.address]
+        for name, app in zip(("_ledger._tcp.bank.test", "_auditor._tcp.bank.test"), self.apps):
+            dns.srv[name] = [("bank.test", app.port)]
+            whom += ["--srv", name]
+        outcome = self.stillpoint("restore-point", *whom, "--hold", "100ms", "--json",
+                                  "--print-only")
+        told = outcome.last_json()["window"]["instances"]
+        self.assertEqual(sorted(one["address"] for one in told),
+                         sorted(f"bank.test:{app.port}" for app in self.apps))
+        for app in self.apps:
+            calls = [call for call in app.calls() if not call.startswith("Check")]
+            self.assertEqual(calls, ["Pause wait 30000", "Unpause"])
 
     def test_as_scalar_admin_for_kubernetes_tells_it(self):
         point = self.mark("--hold", "50ms", "--time-zone", "Asia/Tokyo", "--print-only")
