@@ -121,7 +121,7 @@ Result<void> show(const std::vector<window::Service>& services, const Session& s
       answers[i] = instances[i]->stats(call_max, session.stop);
       return;
     }
-    const Result<window::Gate> gate = instances[i]->check(call_max, session.stop);
+    const Result<window::Gate> gate = window::first_check(*instances[i], call_max, session.stop);
     answers[i] = gate
                      ? Result<std::string>(*gate == window::Gate::closed ? "\"true\"" : "\"false\"")
                      : Result<std::string>(fail(Error(gate.error())));

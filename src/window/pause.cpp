@@ -69,7 +69,7 @@ Result<void> Pause::connect(const std::stop_token& stop) {
   }
   std::vector<std::optional<Error>> errors(members_.size());
   all_at_once(members_.size(), [&](std::size_t i) {
-    const Result<Gate> gate = members_[i].instance->check(options_.call_max, stop);
+    const Result<Gate> gate = first_check(*members_[i].instance, options_.call_max, stop);
     if (!gate) errors[i] = gate.error();
     members_[i].was_paused = gate && *gate == Gate::closed;
     members_[i].can_tell = gate && *gate != Gate::unknown;

@@ -82,6 +82,17 @@ TEST_F(PauseTest, AllArePausedAndLetGo) {
   EXPECT_EQ(a_.count("Unpause"), 1);
 }
 
+TEST_F(PauseTest, AConnectionThatFailsAtFirstIsTriedAgain) {
+  b_.stop();
+  std::jthread later([&] {
+    std::this_thread::sleep_for(50ms);
+    b_.start();
+  });
+  auto pause = begin({&a_, &b_});
+  ASSERT_TRUE(pause) << pause.error().message;
+  EXPECT_TRUE((*pause)->end());
+}
+
 TEST_F(PauseTest, GoingOutOfScopeLetsGo) {
   {
     auto pause = begin({&a_});

@@ -137,7 +137,7 @@ Result<int> run(const AdminCommand& command, const Session& session) {
     case AdminAction::check_paused:
       return ask(command, session, "paused",
                  [&](window::Instance& instance) -> Result<std::string> {
-                   switch (TRY(instance.check(time, session.stop))) {
+                   switch (TRY(window::first_check(instance, time, session.stop))) {
                      case window::Gate::open:
                        return "false";
                      case window::Gate::closed:

@@ -9,6 +9,7 @@
 #include <grpcpp/security/credentials.h>
 
 #include "base/file.h"
+#include "base/sleep.h"
 #include "base/text.h"
 #include "window/scalar_admin/outcome.h"
 
@@ -18,6 +19,8 @@ namespace {
 using google::protobuf::Empty;
 
 constexpr int answer_bytes_max = 256 * 1024;
+constexpr std::chrono::seconds connect_patience{1};
+constexpr std::chrono::milliseconds between_connects{100};
 constexpr std::size_t ca_bytes_max = 4 * 1024 * 1024;
 // Debian and what derives from it, Red Hat and what derives from it.
 constexpr const char* system_certificates[] = {"/etc/ssl/certs/ca-certificates.crt",
@@ -157,6 +160,16 @@ Result<std::string> trusted_certificates(const Tls& tls) {
 std::string to_text(const Endpoint& endpoint) {
   const std::string text = net::to_text(endpoint.address);
   return endpoint.ip == endpoint.address.host ? text : text + " (" + endpoint.ip + ")";
+}
+
+Result<Gate> first_check(Instance& instance, base::Duration time, const std::stop_token& stop) {
+  const base::Deadline deadline(time);
+  const base::Deadline patience(std::min<base::Duration>(time, connect_patience));
+  for (;;) {
+    Result<Gate> gate = instance.check(deadline.left(), stop);
+    if (gate || gate.error().code != Errc::unavailable || patience.passed()) return gate;
+    (void)base::sleep_for(between_connects, stop);
+  }
 }
 
 Result<std::unique_ptr<Instance>> make_instance(const Endpoint& endpoint, const Tls& tls) {

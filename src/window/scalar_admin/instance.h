@@ -67,6 +67,11 @@ class Instance {
   virtual bool connection_held() = 0;  // since then
 };
 
+// The first question to an instance: as check(), but where no connection can be made it is tried
+// again for a moment. gRPC now and then takes a connection that is still being made for one that
+// failed; and asking holds nobody.
+Result<Gate> first_check(Instance& instance, base::Duration time, const std::stop_token& stop);
+
 // Connects at the first call.
 Result<std::unique_ptr<Instance>> make_instance(const Endpoint& endpoint, const Tls& tls);
 
