@@ -147,6 +147,8 @@ class Named(RestorePoint):
         return name
 
     def test_a_named_point_in_the_log_of_each_database(self):
+        self.server.psql("ALTER SYSTEM SET wal_writer_delay = '4s'")
+        self.server.restart()
         point = self.mark(*self.where)
         self.server.kill()  # a crash: what is not in the files by now is lost
         self.assertEqual(point["verdict"], "proven", point)
