@@ -10,6 +10,7 @@
 #include "cli/exit_code.h"
 #include "cli/interrupt.h"
 #include "cli/output.h"
+#include "database/database.h"
 
 namespace {
 
@@ -50,6 +51,7 @@ int run_program(int argc, char** argv) {
 int main(int argc, char** argv) {
   base::keep_freed_memory();
   try {
+    if (const auto code = database::run_as_helper(argc, argv)) return *code;
     return run_program(argc, argv);
   } catch (const std::exception& e) {  // no memory, or our own mistake
     std::fprintf(stderr, "stillpoint: internal error: %s\n", e.what());

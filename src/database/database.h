@@ -158,4 +158,8 @@ class Database {
   virtual Result<void> count(std::vector<Object>& objects, std::stop_token stop) = 0;
 };
 
+// To be called first in main(). Some kinds start this program once more to hold something: then it
+// does that, and returns the exit code. Without this call they cannot, and say so.
+std::optional<int> run_as_helper(int argc, char** argv);
+
 }  // namespace stillpoint::database

@@ -3,6 +3,7 @@
 #include <array>
 #include <filesystem>
 
+#include "base/helper.h"
 #include "base/text.h"
 #include "database/postgresql/session/location.h"
 #include "database/postgresql/source/postgresql_database.h"
@@ -10,6 +11,7 @@
 #include "database/postgresql/target/leftovers.h"
 #include "database/postgresql/target/postgresql_target.h"
 #include "database/sqlite/file_switchover.h"
+#include "database/sqlite/hold.h"
 #include "database/sqlite/leftovers.h"
 #include "database/sqlite/location.h"
 #include "database/sqlite/sqlite_database.h"
@@ -84,6 +86,12 @@ Result<std::unique_ptr<Hold>> Database::hold_writes(const std::vector<std::strin
                                                     base::Duration) {
   return fail(Error{Errc::unsupported, "hold writes to " + url() + ": this kind cannot",
                     "use a pause instead of the commit gate"});
+}
+
+std::optional<int> run_as_helper(int argc, char** argv) {
+  const auto role = base::helper_role(argc, argv);
+  if (!role) return std::nullopt;
+  return role->name == sqlite::hold_role ? sqlite::run_hold(role->words) : 1;
 }
 
 Result<std::string> Target::hand_over() {

@@ -46,6 +46,7 @@ class Child {
 
   void go() { (void)!::write(pipes_.go[1], "x", 1); }
   void wait_until_ready() { wait_for_byte(pipes_.ready[0]); }
+  void signal(int number) const { ::kill(child_, number); }
   void kill() {
     if (child_ == 0) return;
     ::kill(child_, SIGKILL);
