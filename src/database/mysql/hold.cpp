@@ -70,8 +70,8 @@ Result<std::vector<std::string>> find_tables(Connection& session,
                         "names are written schema.table"});
     }
     if (!grants.on_schema("LOCK TABLES", name.schema)) {
-      forbidden.push_back("GRANT LOCK TABLES ON " + quote_name(name.schema) + ".* TO " +
-                          TRY(account_of(session)) + ";");
+      forbidden.push_back("GRANT LOCK TABLES ON " + quote_name(grants.pattern_for(name.schema)) +
+                          ".* TO " + TRY(account_of(session)) + ";");
     }
     quoted.push_back(quote_qualified(name.schema, name.name));
   }

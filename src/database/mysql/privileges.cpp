@@ -2,6 +2,7 @@
 #include "database/mysql/privileges.h"
 
 #include <algorithm>
+#include <map>
 
 #include "base/text.h"
 
@@ -43,6 +44,27 @@ bool matches(std::string_view pattern, std::string_view name) {
   return matches(pattern.substr(escaped ? 2 : 1), name.substr(1));
 }
 
+// How much of it is sure before the first mark that stands for others.
+std::size_t exactness_of(std::string_view pattern) {
+  for (std::size_t at = 0; at < pattern.size(); ++at) {
+    if (pattern[at] == '\\') {
+      ++at;
+    } else if (pattern[at] == '%' || pattern[at] == '_') {
+      return at;
+    }
+  }
+  return std::string_view::npos;
+}
+
+std::string escaped(const std::string& schema) {
+  std::string pattern;
+  for (const char c : schema) {
+    if (c == '_' || c == '%' || c == '\\') pattern += '\\';
+    pattern += c;
+  }
+  return pattern;
+}
+
 bool covers(const std::set<std::string, std::less<>>& privileges, std::string_view wanted) {
   return privileges.contains("ALL PRIVILEGES") || privileges.contains(wanted);
 }
@@ -71,6 +93,9 @@ void Grants::add(std::string_view line) {
   if (!rest.starts_with('.')) return;
   rest.remove_prefix(1);
   grant.table = take_name(rest);
+  constexpr std::string_view to = " TO ";
+  if (rest.starts_with(to)) rest.remove_prefix(to.size());
+  grant.grantee = rest.substr(0, rest.find(' '));
   grants_.push_back(std::move(grant));
 }
 
@@ -80,11 +105,30 @@ bool Grants::everywhere(std::string_view privilege) const {
   });
 }
 
+std::vector<const Grants::Grant*> Grants::most_exact(const std::string& schema) const {
+  std::map<std::string_view, const Grant*> best;
+  for (const Grant& grant : grants_) {
+    if (grant.table != "*" || grant.schema == "*" || !matches(grant.schema, schema)) continue;
+    const Grant*& known = best[grant.grantee];
+    if (known == nullptr || exactness_of(grant.schema) > exactness_of(known->schema)) {
+      known = &grant;
+    }
+  }
+  std::vector<const Grant*> all;
+  for (const auto& [grantee, grant] : best) all.push_back(grant);
+  return all;
+}
+
 bool Grants::on_schema(std::string_view privilege, const std::string& schema) const {
-  return std::any_of(grants_.begin(), grants_.end(), [&](const Grant& grant) {
-    if (grant.table != "*" || !covers(grant.privileges, privilege)) return false;
-    return grant.schema == "*" || matches(grant.schema, schema);
-  });
+  const std::vector<const Grant*> exact = most_exact(schema);
+  return everywhere(privilege) || std::any_of(exact.begin(), exact.end(), [&](const Grant* grant) {
+           return covers(grant->privileges, privilege);
+         });
+}
+
+std::string Grants::pattern_for(const std::string& schema) const {
+  const std::vector<const Grant*> exact = most_exact(schema);
+  return exact.empty() ? escaped(schema) : exact.front()->schema;
 }
 
 bool Grants::on_table(std::string_view privilege, const std::string& schema,
@@ -126,12 +170,7 @@ Result<void> check_privileges(Connection& session, const ServerIdentity& identit
     for (const char* privilege : {"SELECT", "SHOW VIEW", "TRIGGER", "EVENT"}) {
       if (!grants.on_schema(privilege, schema)) missing.emplace_back(privilege);
     }
-    std::string pattern;
-    for (const char c : schema) {
-      if (c == '_' || c == '%' || c == '\\') pattern += '\\';
-      pattern += c;
-    }
-    need(missing, quote_name(pattern) + ".*", " on " + display_name(schema));
+    need(missing, quote_name(grants.pattern_for(schema)) + ".*", " on " + display_name(schema));
   }
   // Bodies of routines are told to their definers, and to whom may read them all.
   const bool routines = identity.mariadb

@@ -21,13 +21,21 @@ class Grants {
   bool on_schema(std::string_view privilege, const std::string& schema) const;
   bool on_table(std::string_view privilege, const std::string& schema,
                 const std::string& table) const;
+  // The pattern of schemas' names to which another right on this schema has to be granted. Of
+  // several that fit, a server looks at the most exact one alone: a right granted to a more exact
+  // one than the user has would take the others away.
+  std::string pattern_for(const std::string& schema) const;
 
  private:
   struct Grant {
     std::set<std::string, std::less<>> privileges;
     std::string schema;  // a pattern; "*": all
     std::string table;   // "*": all
+    std::string grantee;
   };
+  // For each grantee (the user, and roles).
+  std::vector<const Grant*> most_exact(const std::string& schema) const;
+
   std::vector<Grant> grants_;
 };
 

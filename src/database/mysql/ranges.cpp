@@ -8,7 +8,6 @@
 
 #include <fmt/format.h>
 
-#include "base/limits.h"
 #include "base/text.h"
 #include "database/mysql/row_text.h"
 
@@ -16,8 +15,8 @@ namespace stillpoint::database::mysql {
 namespace {
 
 constexpr std::uint64_t parts_max = 64;
-constexpr std::uint64_t part_bytes = 64 * limits::MiB;
-constexpr int questions_max = 2000;  // to the server, about the rows of a range
+constexpr std::uint64_t told_exactly = 1000;  // rows of a few pages
+constexpr int questions_max = 2000;           // to the server, about the rows of a range
 
 // MySQL's whole numbers in one order: signed ones are moved so that the smallest is 0.
 class Whole {
@@ -78,9 +77,12 @@ class WholeCutter {
   WholeCutter(Connection& session, const Table& table, std::string partition)
       : session_(session), table_(table), place_(place_of(table, partition)) {}
 
-  Result<void> cut(std::uint64_t rows_wanted) {
+  // Into pieces of this share of the rows, or less.
+  Result<void> cut(double share) {
     pieces_.clear();
-    rows_wanted_ = rows_wanted;
+    share_ = share;
+    questions_ = 0;
+    most_told_ = 0;
     return cut_column("", 0);
   }
   // Neighbours that are small together become one.
@@ -132,8 +134,17 @@ class WholeCutter {
   }
 
   Result<void> cut_block(Piece piece) {
-    piece.rows = TRY(rows_in(piece));
-    if (piece.rows <= rows_wanted_ || questions_ >= questions_max) {
+    const std::uint64_t told = TRY(rows_in(piece));
+    if (most_told_ == 0) {
+      most_told_ = told;
+      rows_wanted_ = static_cast<std::uint64_t>(static_cast<double>(told) * 2 * share_) + 1;
+    }
+    // InnoDB tells twice as many as it counts once it does not count all, and never more than half
+    // of the table's: what it tells of more is no number.
+    const bool many = told > told_exactly;
+    const bool unknown = many && told >= most_told_ - most_told_ / 50;
+    piece.rows = many ? told / 2 : told;
+    if ((piece.rows <= rows_wanted_ && !unknown) || questions_ >= questions_max) {
       pieces_.push_back(std::move(piece));
       return {};
     }
@@ -163,6 +174,8 @@ class WholeCutter {
   Connection& session_;
   const Table& table_;
   std::string place_;
+  double share_ = 1;
+  std::uint64_t most_told_ = 0;  // of all rows
   std::uint64_t rows_wanted_ = 0;
   int questions_ = 0;
   std::vector<Piece> pieces_;
@@ -223,12 +236,12 @@ Result<std::vector<RowRange>> cut_by_steps(Connection& session, const Table& tab
 }
 
 Result<std::vector<RowRange>> cut_whole(Connection& session, const Table& table,
-                                        const RowRange& all, std::uint64_t rows) {
+                                        const RowRange& all, double share) {
   WholeCutter cutter(session, table, all.partition);
   do {
-    TRY(cutter.cut(rows));
+    TRY(cutter.cut(share));
     cutter.join_small();
-    rows *= 2;
+    share *= 2;
   } while (cutter.pieces().size() > parts_max);
   std::uint64_t sum = 1;
   for (const Piece& piece : cutter.pieces()) sum += piece.rows;
@@ -247,7 +260,8 @@ Result<std::vector<RowRange>> cut_whole(Connection& session, const Table& table,
 
 }  // namespace
 
-Result<std::vector<RowRange>> row_ranges(Connection& session, const Table& table) {
+Result<std::vector<RowRange>> row_ranges(Connection& session, const Table& table,
+                                         std::uint64_t part_bytes) {
   std::vector<std::pair<RowRange, std::uint64_t>> wholes;
   // Rows of a versioned table's history are in partitions of their own.
   if (table.partitions.empty() || table.versioned) {
@@ -263,10 +277,11 @@ Result<std::vector<RowRange>> row_ranges(Connection& session, const Table& table
     std::vector<RowRange> cut = {all};
     if (column != nullptr && all.bytes > part_bytes && rows > 0) {
       const std::uint64_t wanted = std::max(part_bytes, all.bytes / (parts_max / 2));
-      const std::uint64_t rows_wanted = std::max<std::uint64_t>(wanted / (all.bytes / rows + 1), 1);
+      const double share = static_cast<double>(wanted) / static_cast<double>(all.bytes);
+      const auto rows_wanted = static_cast<std::uint64_t>(static_cast<double>(rows) * share) + 1;
       const bool stepped = has_plain_text(*column) || !literal_of(*column, "00").empty();
       if (is_whole(*column)) {
-        cut = TRY(cut_whole(session, table, all, rows_wanted));
+        cut = TRY(cut_whole(session, table, all, share));
       } else if (stepped) {
         cut = TRY(cut_by_steps(session, table, all, rows_wanted));
       }

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "base/limits.h"
 #include "base/result.h"
 #include "database/mysql/inventory.h"
 
@@ -21,7 +22,8 @@ struct RowRange {
 // Disjoint and complete for the session's snapshot, and the same as long as the rows are. Whole
 // numbers are cut at multiples of powers of two, wherever the rows are, so that new rows move few
 // limits; other keys at every so many rows. At most 64 for each partition.
-Result<std::vector<RowRange>> row_ranges(Connection& session, const Table& table);
+Result<std::vector<RowRange>> row_ranges(Connection& session, const Table& table,
+                                         std::uint64_t part_bytes = 64 * limits::MiB);
 
 // In the order of the key, so that the same rows give the same bytes.
 std::string select_sql(const Table& table, const RowRange& range);
