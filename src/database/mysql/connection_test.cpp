@@ -18,6 +18,7 @@
 #include "base/program.h"
 #include "database/mysql/server_error.h"
 #include "database/mysql/testing.h"
+#include "database/sqlite/testing.h"
 
 namespace stillpoint::database::mysql {
 namespace {
@@ -143,10 +144,55 @@ TEST(MysqlConnection, QuotesNoDataInErrors) {
   }
 }
 
-TEST(MysqlConnection, AStopRequestEndsTheStatementOnTheServer) {
-  const Server server;
+// A certificate for 127.0.0.1 and another address.
+class Certificates {
+ public:
+  Certificates() {
+    for (const std::string host : {"127.0.0.1", "127.0.0.2"}) {
+      run("openssl req -x509 -newkey rsa:2048 -nodes -days 2 -keyout " + host + ".key -out " +
+          host + ".pem -subj /CN=test -addext subjectAltName=IP:" + host + " 2>/dev/null");
+    }
+    run("chmod 644 *; chmod 755 .");
+  }
+  testing::ServerOptions options(const std::string& host) const {
+    const std::string base = folder_.path() + "/" + host;
+    return {true, {"--ssl-cert=" + base + ".pem", "--ssl-key=" + base + ".key"}};
+  }
+  std::string authority(const std::string& host) const {
+    return "&ssl-ca=" + folder_.path() + "/" + host + ".pem";
+  }
+
+ private:
+  void run(const std::string& command) const {
+    const auto ran =
+        base::run_program({{"sh", "-c", "cd " + folder_.path() + " && " + command}, {}, {}},
+                          [](ByteView) -> Result<void> { return {}; }, {});
+    ASSERT_TRUE(ran) << ran.error().message;
+  }
+  sqlite::testing::Folder folder_;
+};
+
+// libmariadb waits in another way over TLS.
+class MysqlWaits : public ::testing::TestWithParam<bool> {
+ protected:
+  const Certificates certificates_;
+  const Server server{GetParam() ? certificates_.options("127.0.0.1") : testing::ServerOptions{}};
+  Connection session_over_it(std::stop_token stop = {}) const {
+    const std::string mode = GetParam() ? "?ssl-mode=required" : "?ssl-mode=disabled";
+    auto session =
+        Connection::connect({server.url("", "root", "", mode), {}, {}}, {.stop = std::move(stop)});
+    EXPECT_EQ(said(session), "ok");
+    EXPECT_EQ(session->over_tls(), GetParam());
+    return std::move(*session);
+  }
+};
+INSTANTIATE_TEST_SUITE_P(Wires, MysqlWaits, ::testing::Bool(), [](const auto& test) {
+  return std::string(test.param ? "Tls" : "Plain");
+});
+
+TEST_P(MysqlWaits, AStopRequestEndsTheStatementOnTheServer) {
   std::stop_source stop;
-  Connection session = Connection::connect(server.address(), {.stop = stop.get_token()}).value();
+  Connection session = session_over_it(stop.get_token());
   std::jthread stopper([&] {
     EXPECT_TRUE(wait_until_running(server, "SELECT SLEEP(100)%"));
     stop.request_stop();
@@ -159,12 +205,11 @@ TEST(MysqlConnection, AStopRequestEndsTheStatementOnTheServer) {
   EXPECT_EQ(session.value("SELECT 1").value_or("?"), "1");
 }
 
-TEST(MysqlConnection, ADeadlineEndsTheStatementOnTheServer) {
-  const Server server;
+TEST_P(MysqlWaits, ADeadlineEndsTheStatementOnTheServer) {
   server.run("CREATE DATABASE s; CREATE TABLE s.t(i int)");
   Connection other = server.session();
   ASSERT_EQ(said(other.execute("LOCK TABLES s.t WRITE")), "ok");
-  Connection session = server.session();
+  Connection session = session_over_it();
   for (int round = 0; round < 20; ++round) {
     session.limit(base::Deadline(milliseconds(30)));
     const auto began = std::chrono::steady_clock::now();
@@ -198,12 +243,11 @@ TEST(MysqlConnection, StreamsRows) {
   EXPECT_EQ(nulls, 45'000U);
 }
 
-TEST(MysqlConnection, EndsAStreamThatIsNotWanted) {
-  const Server server;
+TEST_P(MysqlWaits, EndsAStreamThatIsNotWanted) {
   server.run(
       "CREATE DATABASE s; CREATE TABLE s.t(x text); INSERT INTO s.t WITH RECURSIVE n(i) AS "
       "(SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 900) SELECT REPEAT('x', 1000) FROM n");
-  Connection session = server.session();
+  Connection session = session_over_it();
   const std::string endless = "SELECT a.x FROM s.t a, s.t b, s.t c, s.t d";
   int seen = 0;
   const auto refused = session.stream(endless, [&](const Cells&) -> Result<void> {
@@ -318,32 +362,16 @@ TEST_F(MysqlPasswords, AreInNoError) {
 }
 
 TEST(MysqlConnection, ChecksTheCertificateWhereTheUrlAsksForIt) {
-  const std::string folder = ::testing::TempDir() + "stillpoint-tls-" + std::to_string(::getpid());
-  const auto run = [&](const std::string& command) {
-    const auto ran = base::run_program({{"sh", "-c", "cd " + folder + " && " + command}, {}, {}},
-                                       [](ByteView) -> Result<void> { return {}; }, {});
-    ASSERT_TRUE(ran) << ran.error().message;
-  };
-  ::mkdir(folder.c_str(), 0755);
-  for (const std::string host : {"127.0.0.1", "127.0.0.2"}) {
-    run("openssl req -x509 -newkey rsa:2048 -nodes -days 2 -keyout " + host + ".key -out " + host +
-        ".pem -subj /CN=test -addext subjectAltName=IP:" + host + " 2>/dev/null");
-  }
-  run("chmod 644 *");
+  const Certificates certificates;
   const auto connects = [&](const Server& server, const std::string& parameters) {
     auto session = Connection::connect({server.url("", "root", "", parameters), {}, {}});
     if (!session) return said(session).substr(0, 6);
     return std::string(session->over_tls() ? "tls" : "plain");
   };
-  const auto options = [&](const std::string& host) {
-    const std::string base = folder + "/" + host;
-    return testing::ServerOptions{true,
-                                  {"--ssl-cert=" + base + ".pem", "--ssl-key=" + base + ".key"}};
-  };
-  const std::string right = "&ssl-ca=" + folder + "/127.0.0.1.pem";
-  const std::string wrong = "&ssl-ca=" + folder + "/127.0.0.2.pem";
+  const std::string right = certificates.authority("127.0.0.1");
+  const std::string wrong = certificates.authority("127.0.0.2");
   {
-    const Server server(options("127.0.0.1"));
+    const Server server(certificates.options("127.0.0.1"));
     EXPECT_EQ(connects(server, "?ssl-mode=verify_identity" + right), "tls");
     EXPECT_EQ(connects(server, "?ssl-mode=verify_identity" + wrong), "denied");
     EXPECT_EQ(connects(server, "?ssl-mode=verify_identity"), "denied");
@@ -352,7 +380,7 @@ TEST(MysqlConnection, ChecksTheCertificateWhereTheUrlAsksForIt) {
     EXPECT_EQ(connects(server, "?ssl-mode=disabled"), "plain");
   }
   {
-    const Server server(options("127.0.0.2"));
+    const Server server(certificates.options("127.0.0.2"));
     EXPECT_EQ(connects(server, "?ssl-mode=verify_identity" + wrong), "denied");
     EXPECT_EQ(connects(server, "?ssl-mode=required"), "tls");
   }

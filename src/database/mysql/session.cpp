@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <chrono>
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <mysql.h>
 #include <poll.h>
@@ -141,6 +142,11 @@ Result<void> Session::connect_once(const Login& login, bool with_tls) {
           [this](int s) { return mysql_real_connect_cont(&connected_, handle_.get(), s); }));
   if (connected_ == nullptr) return fail(failure());
   active_ = false;
+  // After a TLS handshake libmariadb leaves the socket blocking: every wait would be inside of it.
+  const int socket = mysql_get_socket(mysql);
+  if (::fcntl(socket, F_SETFL, ::fcntl(socket, F_GETFL) | O_NONBLOCK) != 0) {
+    return fail(base::system_error("fcntl", errno));
+  }
   // libmariadb goes on without TLS where the server has none.
   if (with_tls && to.tls != Tls::preferred && mysql_get_ssl_cipher(mysql) == nullptr) {
     return fail(error_of_number(no_tls, "the server has no TLS"));

@@ -13,6 +13,7 @@
 #include <gtest/gtest.h>
 
 #include "base/program.h"
+#include "base/text.h"
 #include "database/mysql/mysql_database.h"
 #include "database/mysql/testing.h"
 #include "database/sqlite/testing.h"
@@ -118,7 +119,11 @@ inline void restore_by_hand(const Server& server, const Copy& copy) {
     if (!copy.parts.contains(script)) continue;
     const std::string output = run("cd " + folder.path() + " && " + client(server, "mariadb") +
                                    " --local-infile=1 --show-warnings < " + script);
-    EXPECT_THAT(output, ::testing::Not(::testing::HasSubstr("Warning"))) << script;
+    // MySQL warns of all kinds of types that it is going to drop.
+    for (const std::string& line : base::split(output, '\n')) {
+      const bool deprecated = line.find("deprecated") != std::string::npos;
+      EXPECT_TRUE(line.find("Warning") == std::string::npos || deprecated) << script << line;
+    }
   }
 }
 
