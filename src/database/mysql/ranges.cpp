@@ -166,8 +166,9 @@ class WholeCutter {
   // As the server estimates it: two looks into the index, however many rows there are.
   Result<std::uint64_t> rows_in(const Piece& piece) {
     ++questions_;
-    const Row row = TRY(session_.row("EXPLAIN SELECT " + quote_name(table_.key.columns[0]) +
-                                     " FROM " + place_ + where_of({condition(piece)})));
+    const Row row =
+        TRY(session_.row("EXPLAIN FORMAT=TRADITIONAL SELECT " + quote_name(table_.key.columns[0]) +
+                         " FROM " + place_ + where_of({condition(piece)})));
     return static_cast<std::uint64_t>(row.number("rows"));
   }
 
