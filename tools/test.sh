@@ -45,7 +45,7 @@ run_stages() {
       if build_stage dev; then
         fetch_restic
         run_ctest dev quick '^(unit|conformance|tidy)$' "$(nproc)"
-        run_ctest dev e2e '^e2e$' 1
+        run_ctest dev e2e '^e2e$' "$(nproc)"
         run_sanitizer asan
         run_sanitizer tsan
       fi

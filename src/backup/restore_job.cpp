@@ -123,7 +123,8 @@ Result<void> refuse_users(const RestorePlan& plan) {
     return fail(Error{Errc::busy,
                       fmt::format("restore {}: {} is open in {}", planned.entry.name,
                                   existing.description, base::join(existing.used_by, ", ")),
-                      "end them, and run the same command again; or restore elsewhere with --to"});
+                      "end them (or cut a server's sessions with --force), and run the same "
+                      "command again; or restore elsewhere with --to"});
   }
   return {};
 }
@@ -238,7 +239,11 @@ Result<std::vector<RestoredDatabase>> drill(const repository::Repository& reposi
   there.options.read_back = true;
   for (const DatabaseEntry& entry : manifest.databases) {
     const database::Kind* kind = TRY(database::kind_named(entry.kind));
-    there.to.try_emplace(entry.name, kind->scratch(entry.url, scratch + "/" + entry.folder));
+    // Beside the original, and by the same password.
+    DatabaseSpec place{entry.name, TRY(address_of(entry.url, request.known)), {}};
+    place.address.url = kind->scratch(place.address.url, scratch + "/" + entry.folder);
+    there.to.try_emplace(entry.name, kind->shown(place.address.url));
+    there.known.insert(there.known.begin(), std::move(place));
   }
   RestorePlan plan = TRY(plan_restore(backup, std::move(manifest), there));
   TRY(stage_all(repository, plan, job));

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <cstring>
 #include <memory>
@@ -42,11 +43,20 @@ inline ByteView view_of(std::string_view text) {
 inline std::string_view text_of(ByteView bytes) {
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
-// By resize and memcpy: vector copies byte by byte where the allocator is not its own.
+// By memcpy, also where it has to grow: vector copies byte by byte where the allocator is not its
+// own. `bytes` must not be a part of `to`.
 inline void append(Bytes& to, ByteView bytes) {
+  if (bytes.empty()) return;
   const std::size_t before = to.size();
+  if (to.capacity() - before < bytes.size()) {
+    Bytes larger;
+    larger.reserve(std::max(before + bytes.size(), 2 * to.capacity()));
+    larger.resize(before);
+    if (before > 0) std::memcpy(larger.data(), to.data(), before);
+    to = std::move(larger);
+  }
   to.resize(before + bytes.size());
-  if (!bytes.empty()) std::memcpy(to.data() + before, bytes.data(), bytes.size());
+  std::memcpy(to.data() + before, bytes.data(), bytes.size());
 }
 inline Bytes copy_of(ByteView bytes) {
   Bytes copy;

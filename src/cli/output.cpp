@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <utility>
 
 #include <nlohmann/json.hpp>
 
@@ -82,7 +83,10 @@ void print_error(const base::Error& error, bool json) {
     text = line.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
   } else {
     text = "stillpoint: " + base::printable(error.message) + "\n";
-    text += "  what to do: " + base::printable(advice) + "\n";
+    std::string front = "  what to do: ";
+    for (const std::string& line : base::split(advice, '\n')) {
+      text += std::exchange(front, "    ") + base::printable(line) + "\n";
+    }
   }
   std::fwrite(text.data(), 1, text.size(), stderr);
 }

@@ -4,6 +4,10 @@
 #include <filesystem>
 
 #include "base/text.h"
+#include "database/postgresql/leftovers.h"
+#include "database/postgresql/location.h"
+#include "database/postgresql/postgresql_database.h"
+#include "database/postgresql/postgresql_target.h"
 #include "database/sqlite/leftovers.h"
 #include "database/sqlite/location.h"
 #include "database/sqlite/sqlite_database.h"
@@ -15,6 +19,14 @@ namespace {
 
 const std::vector<Kind>& kinds() {
   static const std::vector<Kind> table = {
+      {"postgresql",
+       {"postgresql", "postgres"},
+       postgresql::open_database,
+       postgresql::open_target,
+       postgresql::shown_url,
+       postgresql::scratch_url,
+       postgresql::leftovers,
+       postgresql::remove_leftover},
       {"sqlite",
        {"sqlite"},
        sqlite::open_database,

@@ -12,17 +12,18 @@ TEST(Kinds, AreFoundByUrlPathAndName) {
     EXPECT_EQ(kind_of(url).value()->name, "sqlite") << url;
   }
   EXPECT_EQ(kind_named("sqlite").value()->name, "sqlite");
+  EXPECT_EQ(kind_of("postgres://host/a").value()->name, "postgresql");
 }
 
 TEST(Kinds, NamesTheKnownOnesWhereAnotherIsAsked) {
   const Error error = kind_of("sqlitee:///srv/a.db").error();
   EXPECT_EQ(error.code, Errc::unsupported);
-  EXPECT_EQ(error.advice, "did you mean 'sqlite:'? known: sqlite:");
-  const Error other = kind_of("postgresql://me:secret@host/db").error();
+  EXPECT_EQ(error.advice, "did you mean 'sqlite:'? known: postgresql:, postgres:, sqlite:");
+  const Error other = kind_of("mysql://me:secret@host/db").error();
   EXPECT_EQ(other.code, Errc::unsupported);
   EXPECT_EQ((other.message + other.advice).find("secret"), std::string::npos);
   EXPECT_EQ(kind_of("/srv/folder").error().code, Errc::unsupported);
-  EXPECT_EQ(kind_named("sqlte").error().advice, "did you mean 'sqlite'? known: sqlite");
+  EXPECT_EQ(kind_named("sqlte").error().advice, "did you mean 'sqlite'? known: postgresql, sqlite");
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 #include "repository/file_writer.h"
 
 #include <algorithm>
+#include <cstring>
 #include <utility>
 
 namespace stillpoint::repository {
@@ -19,7 +20,7 @@ FileWriter::~FileWriter() {
 }
 
 Result<void> FileWriter::write(std::uint64_t offset, ByteView bytes) {
-  if (offset != begin_ + buffer_.size()) {
+  if (offset != begin_ + buffer_.size() - cut_) {
     TRY(flush());
     begin_ = offset;
   }
@@ -43,13 +44,19 @@ Result<void> FileWriter::write_block(ByteView& bytes) {
 
 Result<void> FileWriter::cut_stream(bool all) {
   // Looking again at each small piece would hash the same bytes over and over.
-  while (buffer_.size() >= sizes_.most || (all && !buffer_.empty())) {
-    std::size_t length = find_cut(buffer_, sizes_);
-    if (length == 0) length = buffer_.size();
-    Bytes rest = base::copy_of(ByteView(buffer_).subspan(length));
-    buffer_.resize(length);
-    TRY(save(std::exchange(buffer_, std::move(rest))));
+  ByteView rest = ByteView(buffer_).subspan(cut_);
+  while (rest.size() >= sizes_.most || (all && !rest.empty())) {
+    std::size_t length = find_cut(rest, sizes_);
+    if (length == 0) length = rest.size();
+    TRY(save(base::copy_of(rest.first(length))));
+    cut_ += length;
+    rest = rest.subspan(length);
   }
+  // What is left moves to the front only when that is the smaller part.
+  if (cut_ <= buffer_.size() / 2) return {};
+  std::memmove(buffer_.data(), rest.data(), rest.size());
+  buffer_.resize(rest.size());
+  cut_ = 0;
   return {};
 }
 

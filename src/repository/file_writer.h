@@ -45,7 +45,8 @@ class FileWriter {
   BlobWriter& blobs_;
   const ChunkSizes sizes_;
   const std::size_t block_bytes_;
-  Bytes buffer_;              // not cut yet
+  Bytes buffer_;              // not cut yet, behind `cut_`
+  std::size_t cut_ = 0;       // bytes of buffer_ that are chunks already
   std::uint64_t begin_ = 0;   // where buffer_ lies in the file
   std::deque<Chunk> chunks_;  // a deque: workers fill in ids while it grows
   std::mutex mutex_;

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // The promises of database/database.h and database/target.h, held against every kind of database.
+#include <algorithm>
 #include <chrono>
 
+#include "base/program.h"
+#include "database/postgresql/testing.h"
 #include "database/sqlite/testing.h"
 #include "database/target.h"
 
@@ -25,6 +28,7 @@ class Fixture {
   virtual std::function<void()> locker() const = 0;
   // An old database is kept under this name: what it contains.
   virtual std::string kept_content(const std::string& kept) const = 0;
+  virtual std::string table() const { return "names"; }  // as a backup names it
 };
 
 class SqliteFixture : public Fixture {
@@ -76,6 +80,106 @@ class SqliteFixture : public Fixture {
   std::string journal_;
 };
 
+class PostgresqlFixture : public Fixture {
+ public:
+  using Server = postgresql::testing::Server;
+  using Connection = postgresql::Connection;
+
+  PostgresqlFixture() {
+    static int made = 0;
+    name_ = "names_" + std::to_string(++made);
+  }
+  ~PostgresqlFixture() override {
+    Connection session = server().session();
+    const auto databases =
+        session.query("SELECT datname FROM pg_database WHERE datname LIKE 'names%'").value();
+    for (const postgresql::Row& row : databases) {
+      EXPECT_TRUE(session.execute("DROP DATABASE " + postgresql::quote_name(row.text(0)) +
+                                  " WITH (FORCE)"));
+    }
+  }
+  std::string url() const override { return server().url(name_); }
+  std::string other_url() const override { return server().url(name_ + "_other"); }
+  std::string table() const override { return "public.names"; }
+  void create() override {
+    server().run("CREATE DATABASE " + name_);
+    server().run(
+        "CREATE TABLE public.names(id serial PRIMARY KEY, name text);"
+        "CREATE INDEX i ON public.names(name);"
+        "INSERT INTO public.names SELECT nextval('public.names_id_seq'), 'name ' || i"
+        " FROM generate_series(1, 60000) i",
+        name_);
+  }
+  bool commit(int patience_milliseconds) override {
+    Connection session = server().session(name_);
+    return session
+        .execute("SET lock_timeout = " + std::to_string(std::max(patience_milliseconds, 1)) +
+                 "; BEGIN; UPDATE public.names SET name = name || '!' WHERE id % 3 = 0;"
+                 "INSERT INTO public.names(name) VALUES('another');"
+                 "DELETE FROM public.names WHERE id=1; COMMIT")
+        .has_value();
+  }
+  std::string content(const std::string& url) const override {
+    std::string rows;
+    auto session = Connection::connect({url, {}, {}});
+    if (!session) return "error: " + session.error().message;
+    const auto copied = session->copy_out("COPY (SELECT * FROM public.names ORDER BY id) TO STDOUT",
+                                          [&](ByteView row) {
+                                            rows += base::text_of(row);
+                                            return Result<void>();
+                                          });
+    return copied ? rows : "error: " + copied.error().message;
+  }
+  std::map<std::string, std::string> everything() const override {
+    std::map<std::string, std::string> all;
+    Connection session = server().session();
+    const auto databases =
+        session.query("SELECT datname FROM pg_database WHERE datname LIKE 'names%'").value();
+    for (const postgresql::Row& row : databases) {
+      std::string& dump = all[row.text(0)];
+      const auto ran =
+          base::run_program({{postgresql::testing::programs_folder() + "/pg_dump", "--create",
+                              "--restrict-key=x", "--dbname=" + server().url(row.text(0))},
+                             {},
+                             {}},
+                            [&](ByteView bytes) -> Result<void> {
+                              dump += base::text_of(bytes);
+                              return {};
+                            },
+                            {});
+      EXPECT_TRUE(ran) << ran.error().message;
+    }
+    return all;
+  }
+  std::function<void()> reader() const override {
+    return [this] { use("SELECT count(*) FROM public.names", false); };
+  }
+  std::function<void()> locker() const override {
+    return [this] {
+      use("LOCK TABLE public.names IN EXCLUSIVE MODE; UPDATE public.names SET name = 'locked'",
+          true);
+    };
+  }
+  std::string kept_content(const std::string& kept) const override {
+    return content(server().url(kept));
+  }
+
+ private:
+  // One for all tests: it takes longer to start than all that they do.
+  static const Server& server() {
+    static const Server one;
+    return one;
+  }
+  [[noreturn]] void use(const std::string& sql, bool told) const {
+    if (told) Child::wait_for_go();
+    Connection session = server().session(name_);
+    const std::string me = "process " + std::to_string(::getpid());
+    if (!session.execute("SET application_name = '" + me + "'; BEGIN; " + sql)) ::_exit(1);
+    Child::ready_and_sleep();
+  }
+  std::string name_;
+};
+
 struct Case {
   std::string name;
   std::function<std::unique_ptr<Fixture>()> make;
@@ -89,16 +193,20 @@ Case line(const std::string& name, Args... args) {
 const Case cases[] = {
     line<SqliteFixture>("sqlite_wal", "wal"),
     line<SqliteFixture>("sqlite_rollback", "delete"),
+    line<PostgresqlFixture>("postgresql"),
 };
 
 class Conformance : public ::testing::TestWithParam<Case> {
  protected:
   void SetUp() override {
+    if (GetParam().name == "postgresql" && postgresql::testing::programs_folder().empty()) {
+      GTEST_SKIP() << "there is no PostgreSQL here";
+    }
     fixture_ = GetParam().make();
     fixture_->create();
   }
   std::unique_ptr<Database> prepared() const {
-    auto database = kind_of(fixture_->url()).value()->open({fixture_->url()}, {}).value();
+    auto database = kind_of(fixture_->url()).value()->open({fixture_->url(), {}, {}}, {}).value();
     const auto done = database->prepare({});
     EXPECT_TRUE(done) << done.error().message;
     return database;
@@ -110,14 +218,42 @@ class Conformance : public ::testing::TestWithParam<Case> {
     return database;
   }
   Copy backup() const { return copy_of(*opened()); }
-  std::unique_ptr<Target> target(const std::string& url) const {
-    return kind_of(url).value()->open_target({url}, {}).value();
+  std::unique_ptr<Target> target(const std::string& url, const RestoreOptions& options = {}) const {
+    return kind_of(url).value()->open_target({url, {}, {}}, options).value();
+  }
+  // Once a killed process is gone for good.
+  std::vector<Leftover> settled_leftovers() const {
+    for (const base::Deadline deadline(std::chrono::seconds(10));;) {
+      auto found = kind_of(fixture_->url()).value()->leftovers({fixture_->url(), {}, {}}).value();
+      const bool used =
+          std::any_of(found.begin(), found.end(), [](const Leftover& one) { return one.in_use; });
+      if (!used || deadline.passed()) return found;
+    }
   }
   std::unique_ptr<Fixture> fixture_;
 };
 
 class DatabasePromises : public Conformance {};
-class TargetPromises : public Conformance {};
+
+// The steps of a restore before the switch.
+Result<void> do_steps(Target& target, const Copy& copy, int steps) {
+  if (steps > 0) TRY(stage_all(target, copy));
+  if (steps > 1) TRY(target.verify({}));
+  if (steps > 2) TRY(target.fence());
+  return {};
+}
+
+class TargetPromises : public Conformance {
+ protected:
+  void kill_after(int steps, const Copy& copy) const {
+    Child restorer([&] {
+      const auto place = target(fixture_->url());
+      if (!do_steps(*place, copy, steps)) ::_exit(1);
+      ::kill(::getpid(), SIGKILL);
+    });
+    EXPECT_TRUE(WIFSIGNALED(restorer.wait())) << steps;
+  }
+};
 
 TEST_P(DatabasePromises, OneWhatIsReadIsTheStateAtOpening) {
   const std::string before = fixture_->content(fixture_->url());
@@ -172,12 +308,56 @@ TEST_P(DatabasePromises, FourTheSameSnapshotGivesTheSameBytes) {
 TEST_P(DatabasePromises, FiveAStopRequestEndsReadingAndCounting) {
   const auto database = opened();
   auto objects = database->objects().value();
+  const auto with_rows = std::find_if(objects.begin(), objects.end(), [](const Object& object) {
+    return !object.parts.empty() && object.parts.at(0).path.starts_with("data/");
+  });
   std::stop_source stop;
   MemorySink sink;
   sink.during = [&] { stop.request_stop(); };
-  EXPECT_EQ(database->read(objects.at(0).parts.at(0), sink, stop.get_token()).error().code,
+  EXPECT_EQ(database->read(with_rows->parts.at(0), sink, stop.get_token()).error().code,
             Errc::cancelled);
   EXPECT_EQ(database->count(objects, stop.get_token()).error().code, Errc::cancelled);
+}
+
+TEST_P(DatabasePromises, SixAHoldKeepsOthersFromWriting) {
+  const std::vector<std::string> tables = {fixture_->table()};
+  const auto database = prepared();
+  const base::Deadline soon(std::chrono::seconds(2));
+  if (!database->capabilities().hold_writes) {
+    EXPECT_EQ(database->hold_writes(tables, soon, std::chrono::seconds(5)).error().code,
+              Errc::unsupported);
+    return;
+  }
+  auto hold = database->hold_writes(tables, soon, std::chrono::seconds(20));
+  ASSERT_TRUE(hold) << hold.error().message;
+  EXPECT_FALSE(fixture_->commit(100));
+  ASSERT_TRUE(database->open(soon));
+  const auto released = (*hold)->release();
+  EXPECT_TRUE(released) << released.error().message;
+  EXPECT_TRUE(fixture_->commit(1000));
+}
+
+TEST_P(DatabasePromises, SixAHoldLastsNoLongerThanItMay) {
+  const auto database = prepared();
+  if (!database->capabilities().hold_writes) return;
+  auto hold = database->hold_writes({fixture_->table()}, base::Deadline(std::chrono::seconds(2)),
+                                    std::chrono::milliseconds(300));
+  ASSERT_TRUE(hold) << hold.error().message;
+  EXPECT_TRUE(fixture_->commit(5000));
+  EXPECT_FALSE((*hold)->release());
+}
+
+TEST_P(DatabasePromises, SixWhoIsInTheWayOfAHoldIsNamed) {
+  Child locker(fixture_->locker());
+  const auto database = prepared();
+  if (!database->capabilities().hold_writes) return;
+  locker.go();
+  locker.wait_until_ready();
+  const auto hold = database->hold_writes(
+      {fixture_->table()}, base::Deadline(std::chrono::milliseconds(300)), std::chrono::seconds(1));
+  ASSERT_FALSE(hold);
+  EXPECT_EQ(hold.error().code, Errc::busy);
+  EXPECT_NE(hold.error().message.find(locker.id()), std::string::npos) << hold.error().message;
 }
 
 TEST_P(DatabasePromises, TheWriteMarkTellsOfCommits) {
@@ -193,14 +373,6 @@ TEST_P(DatabasePromises, TheWriteMarkTellsOfCommits) {
 
 INSTANTIATE_TEST_SUITE_P(Kinds, DatabasePromises, ::testing::ValuesIn(cases),
                          [](const auto& test) { return test.param.name; });
-
-// The steps of a restore before the switch.
-Result<void> do_steps(Target& target, const Copy& copy, int steps) {
-  if (steps > 0) TRY(stage_all(target, copy));
-  if (steps > 1) TRY(target.verify({}));
-  if (steps > 2) TRY(target.fence());
-  return {};
-}
 
 TEST_P(TargetPromises, OneNothingIsChangedBeforeTheSwitch) {
   const Copy copy = backup();
@@ -221,12 +393,7 @@ TEST_P(TargetPromises, OneAKillBeforeTheSwitchLeavesTheOldAsItWas) {
   const std::string content = fixture_->content(fixture_->url());
   const auto before = fixture_->everything();
   for (int steps = 0; steps <= 3; ++steps) {
-    Child restorer([&] {
-      const auto place = target(fixture_->url());
-      if (!do_steps(*place, copy, steps)) ::_exit(1);
-      ::kill(::getpid(), SIGKILL);
-    });
-    EXPECT_TRUE(WIFSIGNALED(restorer.wait())) << steps;
+    kill_after(steps, copy);
     auto after = fixture_->everything();
     for (const auto& [name, bytes] : before) EXPECT_TRUE(after.at(name) == bytes) << name;
     EXPECT_TRUE(fixture_->content(fixture_->url()) == content) << steps;
@@ -270,6 +437,41 @@ TEST_P(TargetPromises, FourTheFenceNamesWhoUsesTheOld) {
   user.kill();
   EXPECT_TRUE(place->fence());
   EXPECT_TRUE(place->swap());
+}
+
+TEST_P(TargetPromises, FiveWhatAKillLeavesIsGoneOnWith) {
+  const std::string at_backup = fixture_->content(fixture_->url());
+  const Copy copy = backup();
+  ASSERT_TRUE(fixture_->commit(1000));
+  for (int steps = 1; steps <= 3; ++steps) {
+    kill_after(steps, copy);
+    RestoreOptions options;
+    options.resume = true;
+    const auto place = target(fixture_->url(), options);
+    const auto kept = restore(*place, copy);
+    ASSERT_TRUE(kept) << kept.error().message;
+    EXPECT_TRUE(fixture_->content(fixture_->url()) == at_backup) << steps;
+    for (const Leftover& left : settled_leftovers()) {
+      EXPECT_EQ(left.what, Leftover::What::kept) << left.name;
+    }
+  }
+}
+
+TEST_P(TargetPromises, FiveWhatAKillLeavesCanBeRemoved) {
+  const Copy copy = backup();
+  const auto before = fixture_->everything();
+  const Kind* kind = kind_of(fixture_->url()).value();
+  for (int steps = 1; steps <= 3; ++steps) {
+    kill_after(steps, copy);
+    const auto left = settled_leftovers();
+    EXPECT_FALSE(left.empty()) << steps;
+    for (const Leftover& one : left) {
+      EXPECT_EQ(one.what, Leftover::What::staged);
+      const auto removed = kind->remove({fixture_->url(), {}, {}}, one);
+      EXPECT_TRUE(removed) << removed.error().message;
+    }
+    EXPECT_TRUE(fixture_->everything() == before) << steps;
+  }
 }
 
 TEST_P(TargetPromises, VerifyingHoldsTheDataAgainstTheBackup) {

@@ -277,7 +277,7 @@ class NoSpace(Faults):
     def test_repository_is_full(self):
         """While a database is read: the sessions end, the locks go."""
         place = self.folder / "small"
-        mounts.small(self, place, 4)
+        mounts.small(self, place, 2)
         self.stillpoint("init", "--repo", place / "repo")
         self.fails("backup", self.url("bank"), "--repo", place / "repo", expect=support.FAILURE,
                    code="no_space")

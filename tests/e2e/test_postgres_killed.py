@@ -220,7 +220,7 @@ class Fence(faults.Faults):
         self.restored("latest", "target")
         kept = self.kept("target")
         self.assertEqual(len(kept), 1)
-        listed = self.stillpoint("cleanup", self.url("target"), "--old", "--dry-run", expect=None)
+        listed = self.stillpoint("cleanup", self.url("target"), "--old")
         self.assertIn(kept[0], listed.out + listed.err)
         self.stillpoint("cleanup", self.url("target"), "--yes")
         self.assertEqual(self.kept("target"), kept, "old data goes only when it is asked for")

@@ -70,7 +70,7 @@ class Selection(postgres_case.PostgresCase):
     def test_by_configuration(self):
         config = self.folder / "stillpoint.yaml"
         config.write_text(f"""systems: {{shop: {{databases: {{shop: {{url: '{self.url("shop")}',
-            tables: ['shop.*'], exclude: ['shop.orders']}}}}}}}}\n""")
+            tables: ['shop.*'], exclude_tables: ['shop.orders']}}}}}}}}\n""")
         self.backup("shop", "--config", config)
         self.restored("latest", "copy")
         self.assertEqual(self.tables("copy"), {"shop.customer": 500, 'shop."Log.1"': 100})

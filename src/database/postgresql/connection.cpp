@@ -16,7 +16,6 @@ namespace stillpoint::database::postgresql {
 
 struct Connection::State {
   std::unique_ptr<Session> session;
-  std::string password;
 
   pg_conn* handle() const { return session->handle.get(); }
 
@@ -89,18 +88,20 @@ Result<Connection> Connection::connect(const Address& address, const ConnectOpti
                        {"keepalives_interval", "10"},
                        {"keepalives_count", "3"},
                        {"fallback_application_name", "stillpoint"}};
+  base::Secret password;
   if (options.like != nullptr) {
-    const Keywords same = keywords_of(options.like->state_->handle());
+    const pg_conn* other = options.like->state_->handle();
+    if (other == nullptr) return fail(options.like->state_->session->lost());
     keywords.emplace_back("dbname", "");  // libpq reads the first one as a URL where it can be one
-    keywords.insert(keywords.end(), same.begin(), same.end());
-    state->password = std::string(options.like->password());
+    for (auto& keyword : keywords_of(other)) keywords.push_back(std::move(keyword));
+    for (auto& keyword : secrets_of(other)) keywords.push_back(std::move(keyword));
+    password = base::Secret(std::string(options.like->password()));
   } else {
     TRY(check_url(address.url));
     keywords.emplace_back("dbname", address.url);
-    const base::Secret given = TRY(password_of(address));
-    state->password = std::string(given.reveal());
+    password = TRY(password_of(address));
   }
-  if (!state->password.empty()) keywords.emplace_back("password", state->password);
+  if (!password.reveal().empty()) keywords.emplace_back("password", password.reveal());
   if (!options.database.empty()) keywords.emplace_back("dbname", options.database);
   TRY(establish(*state->session, std::move(keywords), options.time_max));
   const int version = PQserverVersion(state->handle());
@@ -210,8 +211,8 @@ Result<std::uint64_t> Connection::State::copy_rows(const RowSink& sink) {
     const int size = PQgetCopyData(handle(), &bytes, 1);
     const std::unique_ptr<char, MemoryFree> row(bytes);
     if (size > 0) {
-      ++rows;
-      TRY(session->interrupted());
+      constexpr std::uint64_t often = 64;  // asking the clock for every row would cost as much
+      if (++rows % often == 0) TRY(session->interrupted());
       TRY(sink(base::view_of(std::string_view(bytes, static_cast<std::size_t>(size)))));
     } else if (size == 0) {
       TRY(session->wait(POLLIN));
@@ -308,6 +309,10 @@ std::string Connection::connection_text(const std::string& database) const {
     text += '\'';
   }
   return text;
+}
+
+std::vector<std::pair<std::string, std::string>> Connection::secrets() const {
+  return state_->handle() == nullptr ? Keywords() : secrets_of(state_->handle());
 }
 
 std::string_view Connection::password() const {

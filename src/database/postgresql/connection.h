@@ -10,6 +10,7 @@
 #include <stop_token>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/bytes.h"
@@ -99,6 +100,8 @@ class Connection {
   std::string connection_text(const std::string& database = {}) const;
   // The password in use, for programs that we start; empty where there is none.
   std::string_view password() const;
+  // Further secrets with libpq's keywords for them: the password of the client's key.
+  std::vector<std::pair<std::string, std::string>> secrets() const;
 
  private:
   struct State;

@@ -208,7 +208,7 @@ TEST(PostgresqlConnection, EndsACopyThatIsNotWanted) {
     return {};
   };
   EXPECT_THAT(said(session.copy_out(endless, stopping)), HasSubstr("cancelled"));
-  EXPECT_EQ(seen, 100'000);
+  EXPECT_LE(seen, 100'064);  // stop requests are not looked at for every row
   EXPECT_TRUE(session.usable());
 }
 

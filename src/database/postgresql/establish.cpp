@@ -28,6 +28,20 @@ std::string value_of(pg_conn* connection, std::string_view keyword) {
   return {};
 }
 
+// What is set, of those that libpq marks as secret, or of the others.
+Keywords options_of(const pg_conn* connection, bool secret) {
+  auto* mutable_connection = const_cast<pg_conn*>(connection);  // libpq reads it only
+  const std::unique_ptr<PQconninfoOption, OptionsFree> options(PQconninfo(mutable_connection));
+  Keywords keywords;
+  if (!options) return keywords;
+  for (const PQconninfoOption* option = options.get(); option->keyword != nullptr; ++option) {
+    const bool marked = option->dispchar != nullptr && option->dispchar[0] == '*';
+    if (marked != secret || option->val == nullptr || option->val[0] == '\0') continue;
+    keywords.emplace_back(option->keyword, option->val);
+  }
+  return keywords;
+}
+
 // libpq gives up a host only where the operating system does: the ones after the host that it is
 // trying now, as keywords; none where it is the last.
 Keywords hosts_after_current(pg_conn* connection) {
@@ -108,10 +122,6 @@ Result<void> follow(Session& session, base::Duration time_max) {
 }  // namespace
 
 Keywords keywords_of(const pg_conn* connection) {
-  auto* mutable_connection = const_cast<pg_conn*>(connection);  // libpq reads it only
-  const std::unique_ptr<PQconninfoOption, OptionsFree> options(PQconninfo(mutable_connection));
-  Keywords keywords;
-  if (!options) return keywords;
   // Several hosts, and how to choose among them, are replaced by the one that was chosen.
   const std::vector<std::string_view> left_out = {"service",
                                                   "servicefile",
@@ -125,17 +135,22 @@ Keywords keywords_of(const pg_conn* connection) {
                                                   "replication",
                                                   "connect_timeout",
                                                   "fallback_application_name"};
-  for (const PQconninfoOption* option = options.get(); option->keyword != nullptr; ++option) {
-    const bool secret = option->dispchar != nullptr && option->dispchar[0] == '*';
-    if (secret || option->val == nullptr || option->val[0] == '\0') continue;
-    if (std::find(left_out.begin(), left_out.end(), option->keyword) != left_out.end()) continue;
-    keywords.emplace_back(option->keyword, option->val);
+  Keywords keywords;
+  for (auto& [name, value] : options_of(connection, false)) {
+    if (std::find(left_out.begin(), left_out.end(), name) != left_out.end()) continue;
+    keywords.emplace_back(name, std::move(value));
   }
   keywords.emplace_back("host", PQhost(connection));
   keywords.emplace_back("port", PQport(connection));
   const std::string address = PQhostaddr(connection);
   if (!address.empty()) keywords.emplace_back("hostaddr", address);
   return keywords;
+}
+
+Keywords secrets_of(const pg_conn* connection) {
+  Keywords secrets = options_of(connection, true);
+  std::erase_if(secrets, [](const auto& secret) { return secret.first == "password"; });
+  return secrets;
 }
 
 Result<void> establish(Session& session, Keywords keywords, base::Duration time_max) {

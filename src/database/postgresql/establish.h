@@ -16,6 +16,8 @@ using Keywords = std::vector<std::pair<std::string, std::string>>;
 
 // The keywords that lead to where this session is: its host, port, user, database, TLS.
 Keywords keywords_of(const pg_conn* connection);
+// Those of them that are secret, except the password: that of a client's key.
+Keywords secrets_of(const pg_conn* connection);
 // Connects. The value of the first "dbname" may be a URL. `time_max` holds for each host.
 Result<void> establish(Session& session, Keywords keywords, base::Duration time_max);
 // The settings that every session gets.

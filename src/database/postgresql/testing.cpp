@@ -23,6 +23,7 @@
 #include "base/clock.h"
 #include "base/encoding.h"
 #include "base/program.h"
+#include "base/sha256.h"
 
 namespace stillpoint::database::postgresql::testing {
 namespace fs = std::filesystem;
@@ -147,9 +148,32 @@ void Server::run_program(std::vector<std::string> arguments) const {
   if (!ran) give_up(ran.error().message);
 }
 
+// initdb takes a second or more, and every test is a process of its own: what it makes is kept for
+// the others, under a name that tells its options.
 void Server::make_cluster(const ServerOptions& options) {
+  std::string words = programs_ + options.locale + options.encoding;
+  for (const std::string& word : options.initdb) words += " " + word;
+  const Id key = base::sha256(base::view_of(words));
+  const fs::path kept =
+      fs::temp_directory_path() / fmt::format("stillpoint-initdb-{}-{}", ::geteuid(), key.brief());
+  if (!fs::exists(kept)) {
+    init_cluster(options, data_folder());
+    const std::string fresh = folder_ + "/kept";
+    copy_cluster(data_folder(), fresh);
+    std::error_code taken;  // another test may have been faster
+    fs::rename(fresh, kept, taken);
+    return;
+  }
+  copy_cluster(kept, data_folder());
+}
+
+void Server::copy_cluster(const std::string& from, const std::string& to) const {
+  run_program({"cp", "-r", "--reflink=auto", "--preserve=mode,ownership", from, to});
+}
+
+void Server::init_cluster(const ServerOptions& options, const std::string& folder) const {
   std::vector<std::string> arguments = {programs_ + "/initdb",
-                                        "--pgdata=" + data_folder(),
+                                        "--pgdata=" + folder,
                                         "--username=postgres",
                                         "--auth=trust",
                                         "--no-sync",

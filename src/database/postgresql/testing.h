@@ -70,6 +70,8 @@ class Server {
 
  private:
   void make_cluster(const ServerOptions& options);
+  void init_cluster(const ServerOptions& options, const std::string& folder) const;
+  void copy_cluster(const std::string& from, const std::string& to) const;
   void copy_primary(const Server& primary);
   void configure(const ServerOptions& options);
   void guard();
