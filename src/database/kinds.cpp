@@ -4,6 +4,10 @@
 #include <filesystem>
 
 #include "base/text.h"
+#include "database/mysql/leftovers.h"
+#include "database/mysql/location.h"
+#include "database/mysql/mysql_database.h"
+#include "database/mysql/mysql_target.h"
 #include "database/postgresql/leftovers.h"
 #include "database/postgresql/location.h"
 #include "database/postgresql/postgresql_database.h"
@@ -19,6 +23,14 @@ namespace {
 
 const std::vector<Kind>& kinds() {
   static const std::vector<Kind> table = {
+      {"mysql",
+       {"mysql", "mariadb"},
+       mysql::open_database,
+       mysql::open_target,
+       mysql::shown_url,
+       mysql::scratch_url,
+       mysql::leftovers,
+       mysql::remove_leftover},
       {"postgresql",
        {"postgresql", "postgres"},
        postgresql::open_database,

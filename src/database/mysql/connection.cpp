@@ -34,6 +34,8 @@ struct Connection::State {
   }
   Result<std::vector<Row>> rows();
   Result<std::uint64_t> stream(const std::string& sql, const RowVisitor& visit);
+  Result<void> load(const std::string& sql, ByteView bytes, std::uint64_t rows);
+  Result<void> explain_warnings();
 };
 
 namespace {
@@ -219,6 +221,46 @@ Result<std::uint64_t> Connection::State::stream(const std::string& sql, const Ro
 
 Result<std::uint64_t> Connection::stream(const std::string& sql, const RowVisitor& visit) {
   return state_->settled(state_->stream(sql, visit));
+}
+
+// Rows that go in otherwise than they are come with a warning. MySQL warns besides of types that it
+// is going to drop, and of what it cannot show in information_schema (1300).
+Result<void> Connection::State::explain_warnings() {
+  constexpr unsigned cannot_show = 1300;
+  TRY(session->send("SHOW WARNINGS"));
+  const std::vector<Row> warnings = TRY(rows());
+  for (const Row& warning : warnings) {
+    const auto number = static_cast<unsigned>(warning.number(1));
+    if (number == cannot_show || warning.text(2).find("deprecated") != std::string::npos) continue;
+    if (warning.text(0) == "Note") continue;
+    Error error = error_of_number(number, warning.text(2));
+    error.code = Errc::corrupt;
+    return fail(std::move(error).during("a row does not go in as it is"));
+  }
+  return {};
+}
+
+Result<void> Connection::State::load(const std::string& sql, ByteView bytes, std::uint64_t count) {
+  session->offer(bytes);
+  TRY(session->send(sql));
+  const Result<void> answered = session->answer();
+  session->offer({});
+  TRY(answered);
+  const std::string info = session->info();  // "Records: 3  Deleted: 0  Skipped: 0  Warnings: 0"
+  const unsigned warnings = session->warnings();
+  TRY(session->finish());
+  if (warnings > 0) TRY(explain_warnings());
+  const std::size_t colon = info.find(": ");
+  const std::string taken = colon == std::string::npos ? "" : info.substr(colon + 2);
+  const bool skipped = info.find("Skipped: 0 ") == std::string::npos;
+  if (skipped || parsed<std::uint64_t>(taken) != count) {
+    return fail(Errc::corrupt, "the server did not take all of {} rows: {}", count, info);
+  }
+  return {};
+}
+
+Result<void> Connection::load(const std::string& sql, ByteView bytes, std::uint64_t rows) {
+  return state_->settled(state_->load(sql, bytes, rows));
 }
 
 unsigned Connection::last_number() const {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <chrono>
+#include <compare>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -12,6 +13,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/bytes.h"
 #include "base/clock.h"
 #include "base/result.h"
 #include "database/address.h"
@@ -87,6 +89,10 @@ class Connection {
   using RowVisitor = std::function<Result<void>(const Cells& row)>;
   Result<std::uint64_t> stream(const std::string& sql, const RowVisitor& visit);
 
+  // One LOAD DATA LOCAL, whose "file" these bytes are. `corrupt` where the server took them with
+  // warnings, or not as many rows as they are.
+  Result<void> load(const std::string& sql, ByteView bytes, std::uint64_t rows);
+
   // The number of the last error that the server told; 0 where there was none or it came from
   // elsewhere.
   unsigned last_number() const;
@@ -116,7 +122,7 @@ std::string display_qualified(std::string_view schema, std::string_view name);
 struct QualifiedName {
   std::string schema = {};
   std::string name = {};
-  bool operator==(const QualifiedName&) const = default;
+  auto operator<=>(const QualifiedName&) const = default;
 };
 Result<QualifiedName> parse_qualified(std::string_view text);
 

@@ -131,13 +131,15 @@ Result<void> apply(const std::string& name, const std::string& value, Location& 
     location.tls = TRY(tls_of(plain));
   } else if (name == "lock_nontransactional") {
     location.lock_nontransactional = TRY(flag_of(name, plain));
+  } else if (name == "suffix") {
+    location.suffix = plain;
   } else if (name == "users") {
     location.with_users = TRY(flag_of(name, plain));
   } else {
     return fail(
         unreadable("there is no parameter of that name; there are schemas, socket, "
                    "ssl-mode, ssl-ca, ssl-cert, ssl-key, defaults-file, "
-                   "lock_nontransactional and users"));
+                   "lock_nontransactional, suffix and users"));
   }
   return {};
 }
@@ -198,6 +200,15 @@ std::string shown_url(std::string_view url) {
   }
   if (pieces->user.empty() && rest.starts_with('@')) rest.remove_prefix(1);
   return shown.append(rest);
+}
+
+std::string scratch_url(std::string_view url, const std::string&) {
+  const auto location = parse_url(url);
+  // A drill of what is a drill already stages beside it.
+  if (!location || !location->suffix.empty()) return std::string(url);
+  const bool first = url.find('?') == std::string_view::npos;
+  const bool rooted = url.find('/', url.find("://") + 3) != std::string_view::npos;
+  return std::string(url) + (rooted || !first ? "" : "/") + (first ? "?" : "&") + "suffix=_drill";
 }
 
 std::string with_schema(std::string_view url, std::string_view schema) {

@@ -31,6 +31,7 @@ struct Location {
   std::string ssl_key = {};
   std::string defaults_file = {};      // defaults-file=: user and password of its [client]
   bool lock_nontransactional = false;  // lock_nontransactional=1
+  std::string suffix = {};             // suffix=_new: a restore's schemas get it
   bool with_users = false;             // users=1: accounts and privileges, too
 };
 
@@ -39,6 +40,9 @@ Result<Location> parse_url(std::string_view url);
 
 // The URL without its password; of one that cannot be read, the scheme only.
 std::string shown_url(std::string_view url);
+
+// Where a drill stages: the same schemas, with a suffix.
+std::string scratch_url(std::string_view url, const std::string& path);
 
 // The same server, other schemas.
 std::string with_schema(std::string_view url, std::string_view schema);

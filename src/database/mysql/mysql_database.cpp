@@ -279,7 +279,11 @@ Result<void> MysqlDatabase::count(std::vector<Object>&, std::stop_token stop) {
 
 Result<std::unique_ptr<Database>> open_database(const Address& address,
                                                 const ReadOptions& options) {
-  TRY(parse_url(address.url));
+  const Location location = TRY(parse_url(address.url));
+  if (!location.suffix.empty()) {
+    return fail(Error{Errc::invalid, "the URL has a suffix, which is for restores",
+                      "name the schemas in full"});
+  }
   return std::make_unique<MysqlDatabase>(address, options);
 }
 

@@ -5,6 +5,8 @@
 #include <array>
 #include <cerrno>
 #include <chrono>
+#include <cstdio>
+#include <cstring>
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -113,6 +115,39 @@ Error Session::failure() {
   return error_of_number(last_number_, mysql_error(handle_.get()));
 }
 
+// libmariadb's own way would be to read whatever file a server asks for.
+void Session::answer_requests_for_files() {
+  const unsigned yes = 1;
+  mysql_options(handle_.get(), MYSQL_OPT_LOCAL_INFILE, &yes);
+  const auto init = [](void** state, const char*, void* self) {
+    *state = self;
+    return static_cast<Session*>(self)->offered_.data() == nullptr ? 1 : 0;
+  };
+  const auto read = [](void* state, char* to, unsigned size) {
+    ByteView& offered = static_cast<Session*>(state)->offered_;
+    const std::size_t count = std::min<std::size_t>(size, offered.size());
+    std::memcpy(to, offered.data(), count);
+    offered = offered.subspan(count);
+    return static_cast<int>(count);
+  };
+  const auto end = [](void*) {};
+  const auto error = [](void*, char* text, unsigned size) {
+    constexpr int unknown = 2000;
+    std::snprintf(text, size, "the server asked for a file of ours");
+    return unknown;
+  };
+  mysql_set_local_infile_handler(handle_.get(), init, read, end, error, this);
+}
+
+std::string Session::info() const {
+  const char* text = mysql_info(handle_.get());
+  return text == nullptr ? "" : text;
+}
+
+unsigned Session::warnings() const {
+  return mysql_warning_count(handle_.get());
+}
+
 Result<void> Session::connect_once(const Login& login, bool with_tls) {
   handle_.reset(mysql_init(nullptr));
   if (!handle_) return fail(Errc::unavailable, "out of memory");
@@ -122,6 +157,7 @@ Result<void> Session::connect_once(const Login& login, bool with_tls) {
   mysql_options(mysql, MYSQL_OPT_MAX_ALLOWED_PACKET, &packet_max);
   mysql_options(mysql, MYSQL_SET_CHARSET_NAME, "utf8mb4");
   mysql_options4(mysql, MYSQL_OPT_CONNECT_ATTR_ADD, "program_name", "stillpoint");
+  answer_requests_for_files();
   const my_bool yes = 1;
   const my_bool no = 0;
   if (with_tls) {

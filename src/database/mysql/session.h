@@ -9,6 +9,7 @@
 #include <stop_token>
 #include <string>
 
+#include "base/bytes.h"
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/result.h"
@@ -60,6 +61,12 @@ class Session {
   Result<bool> next();
   // Throws away what is left of the statement.
   Result<void> finish();
+  // What a LOAD DATA LOCAL gets instead of a file, until the next statement is sent. No server gets
+  // anything else of this machine, whatever file it asks for.
+  void offer(ByteView bytes) { offered_ = bytes; }
+  // What the statement told besides its outcome: "Records: 3  Deleted: 0 …".
+  std::string info() const;
+  unsigned warnings() const;
   // Where a statement still runs: cancels it on the server and throws away what is left of it. The
   // session can be used again, unless that takes too long.
   void abandon();
@@ -77,11 +84,13 @@ class Session {
   Result<void> run(int status, std::function<int(int)> go_on);
   Result<void> connect_once(const Login& login, bool with_tls);
   Error failure();
+  void answer_requests_for_files();
   Result<void> kill_on_server();
   Result<void> drain();
 
   std::unique_ptr<st_mysql, HandleClose> handle_;
   Login login_;
+  ByteView offered_;
   bool broken_ = false;
   bool active_ = false;              // a statement runs
   std::function<int(int)> pending_;  // an operation that waits for the socket

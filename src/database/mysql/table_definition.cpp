@@ -105,6 +105,7 @@ TableDefinition take_apart(std::string create) {
   definition.complete = std::move(create);
   const std::string_view text = definition.complete;
   definition.base = definition.complete;
+  definition.without_foreign_keys = definition.complete;
   std::size_t open = 0;
   while (open < text.size() && text[open] != '(') {
     open = is_quote(text[open]) ? skip_quoted(text, open) : open + 1;
@@ -114,6 +115,7 @@ TableDefinition take_apart(std::string create) {
   std::string_view counted;  // the AUTO_INCREMENT column, in quotes
   bool counted_is_served = false;
   std::vector<std::string> kept;
+  std::vector<std::string> own;
   for (std::string& item : split_list(text.substr(open + 1, close - open - 1))) {
     if (item.starts_with('`') && has_word(item, "AUTO_INCREMENT")) {
       const std::size_t at = text.find(item);
@@ -126,6 +128,7 @@ TableDefinition take_apart(std::string create) {
     const bool needed = index && !counted.empty() && !counted_is_served &&
                         first_column(item) == counted && !item.starts_with("FULLTEXT");
     if (needed) counted_is_served = true;
+    if (!foreign) own.push_back(item);
     if (foreign) {
       definition.foreign_keys.push_back(std::move(item));
     } else if (index && !needed) {
@@ -134,8 +137,12 @@ TableDefinition take_apart(std::string create) {
       kept.push_back(std::move(item));
     }
   }
-  definition.base = std::string(text.substr(0, open + 1)) + "\n  " + base::join(kept, ",\n  ") +
-                    "\n" + std::string(text.substr(close));
+  const auto with = [&](const std::vector<std::string>& items) {
+    return std::string(text.substr(0, open + 1)) + "\n  " + base::join(items, ",\n  ") + "\n" +
+           std::string(text.substr(close));
+  };
+  definition.base = with(kept);
+  definition.without_foreign_keys = with(own);
   return definition;
 }
 

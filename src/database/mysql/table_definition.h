@@ -11,6 +11,7 @@ namespace stillpoint::database::mysql {
 
 struct TableDefinition {
   std::string complete = {};  // as the server printed it
+  std::string without_foreign_keys = {};
   // Without what the two lists hold.
   std::string base = {};
   std::vector<std::string> indexes = {};       // "KEY `k` (`a`)": after ALTER TABLE … ADD

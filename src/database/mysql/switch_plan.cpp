@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "database/mysql/switch_plan.h"
+
+#include <algorithm>
+#include <set>
+
+#include <nlohmann/json.hpp>
+
+namespace stillpoint::database::mysql {
+namespace {
+
+using nlohmann::json;
+
+json json_of(const std::vector<Schema>& schemas) {
+  json all = json::array();
+  for (const Schema& one : schemas) all.push_back({one.name, one.charset, one.collation});
+  return all;
+}
+
+std::vector<Schema> schemas_of(const json& all) {
+  std::vector<Schema> schemas;
+  for (const json& one : all) schemas.push_back({one.at(0), one.at(1), one.at(2)});
+  return schemas;
+}
+
+Result<std::vector<std::string>> existing(Connection& session, const StagingMark& mark) {
+  std::vector<std::string> names;
+  for (const Place& place : mark.places) {
+    const std::vector<Row> rows = TRY(
+        session.query("SELECT schema_name FROM information_schema.schemata WHERE schema_name = " +
+                      quote_text(place.to)));
+    if (!rows.empty()) names.push_back(place.to);
+  }
+  return names;
+}
+
+// What is there goes to the kept schemas.
+Result<void> plan_old(Connection& session, const Staging& staging, SwitchPlan& plan,
+                      base::Time time) {
+  const std::vector<std::string> schemas = TRY(existing(session, staging.mark()));
+  if (schemas.empty()) return {};
+  const Inventory inventory = TRY(take_inventory(session, schemas));
+  plan.old_schemas = inventory.schemas;
+  std::map<std::string, std::string> kept;
+  std::set<std::pair<std::string, std::string>> triggered;
+  for (const Definition& one : inventory.definitions) {
+    kept[one.schema] = kept_name(one.schema, time);
+    if (one.kind == "trigger") triggered.insert({one.schema, one.table});
+  }
+  for (const Table& table : inventory.tables) {
+    kept[table.schema] = kept_name(table.schema, time);
+    OldTable old{table.schema, table.name, kept[table.schema], {}};
+    if (triggered.contains({table.schema, table.name})) {
+      old.hidden = hidden_name(staging.token(), "old", plan.old_tables.size());
+    }
+    plan.old_tables.push_back(std::move(old));
+  }
+  const std::vector<Statement> statements = TRY(read_definitions(session, inventory));
+  plan.old_definitions = stored(statements);
+  for (const StoredDefinition& one : plan.old_definitions) {
+    if (one.kind == "sequence") {
+      plan.old_tables.push_back({one.schema, one.name, kept[one.schema], {}});
+    }
+  }
+  std::erase_if(plan.old_definitions,
+                [](const StoredDefinition& one) { return one.kind == "sequence"; });
+  for (Place& place : plan.places) place.kept = kept[place.to];
+  return {};
+}
+
+void plan_new(const Staging& staging, const StoredSchema& schema,
+              const std::vector<std::string>& left_out, SwitchPlan& plan) {
+  std::set<std::pair<std::string, std::string>> triggered;
+  const auto place_of = [&](const std::string& name) {
+    return *std::find_if(plan.places.begin(), plan.places.end(),
+                         [&](const Place& place) { return place.from == name; });
+  };
+  const auto add = [&](const std::string& from, const std::string& name) {
+    const Place place = place_of(from);
+    NewTable table{place.staged, name, place.to, name, {}};
+    if (triggered.contains({from, name})) {
+      table.hidden = hidden_name(staging.token(), "new", plan.new_tables.size());
+    }
+    plan.new_tables.push_back(std::move(table));
+  };
+  for (const StoredDefinition& one : schema.definitions) {
+    if (one.kind == "trigger") triggered.insert({one.schema, one.table});
+  }
+  const bool moves = !staging.mark().in_place;
+  for (const StoredDefinition& one : schema.definitions) {
+    if (one.kind == "sequence" && moves) add(one.schema, one.name);
+    const bool out = std::find(left_out.begin(), left_out.end(), one.shown()) != left_out.end();
+    if (one.kind != "sequence" && !out) plan.new_definitions.push_back(one);
+  }
+  for (const StoredTable& table : schema.tables) {
+    if (moves) add(table.schema, table.name);
+  }
+  for (const Schema& one : schema.schemas) {
+    plan.new_schemas.push_back({place_of(one.name).to, one.charset, one.collation});
+  }
+}
+
+}  // namespace
+
+std::string text_of(const SwitchPlan& plan) {
+  json places = json::array();
+  for (const Place& one : plan.places) places.push_back({one.from, one.to, one.staged, one.kept});
+  json old_tables = json::array();
+  for (const OldTable& one : plan.old_tables) {
+    old_tables.push_back({one.schema, one.name, one.kept, one.hidden});
+  }
+  json new_tables = json::array();
+  for (const NewTable& one : plan.new_tables) {
+    new_tables.push_back({one.staged, one.staged_name, one.schema, one.name, one.hidden});
+  }
+  return json{{"places", places},
+              {"old_schemas", json_of(plan.old_schemas)},
+              {"old_tables", old_tables},
+              {"old_definitions", text_of(plan.old_definitions)},
+              {"new_schemas", json_of(plan.new_schemas)},
+              {"new_tables", new_tables},
+              {"new_definitions", text_of(plan.new_definitions)},
+              {"no_owner", plan.no_owner}}
+      .dump();
+}
+
+Result<SwitchPlan> read_plan(std::string_view text) {
+  SwitchPlan plan;
+  std::string old_definitions;
+  std::string new_definitions;
+  try {
+    const json all = json::parse(text);
+    for (const json& one : all.at("places")) {
+      plan.places.push_back({one.at(0), one.at(1), one.at(2), one.at(3)});
+    }
+    for (const json& one : all.at("old_tables")) {
+      plan.old_tables.push_back({one.at(0), one.at(1), one.at(2), one.at(3)});
+    }
+    for (const json& one : all.at("new_tables")) {
+      plan.new_tables.push_back({one.at(0), one.at(1), one.at(2), one.at(3), one.at(4)});
+    }
+    plan.old_schemas = schemas_of(all.at("old_schemas"));
+    plan.new_schemas = schemas_of(all.at("new_schemas"));
+    plan.no_owner = all.at("no_owner");
+    old_definitions = all.at("old_definitions");
+    new_definitions = all.at("new_definitions");
+  } catch (const json::exception& problem) {
+    return fail(Errc::corrupt, "read the plan of a switch: {}", problem.what());
+  }
+  plan.old_definitions = TRY(read_definitions_text(old_definitions));
+  plan.new_definitions = TRY(read_definitions_text(new_definitions));
+  return plan;
+}
+
+Result<SwitchPlan> make_plan(Connection& session, const Staging& staging,
+                             const StoredSchema& schema, const std::vector<std::string>& left_out,
+                             const PlanOptions& options) {
+  SwitchPlan plan;
+  plan.places = staging.mark().places;
+  for (Place& place : plan.places) place.kept.clear();
+  plan.no_owner = options.no_owner;
+  if (!staging.mark().in_place) TRY(plan_old(session, staging, plan, options.time));
+  plan_new(staging, schema, left_out, plan);
+  return plan;
+}
+
+}  // namespace stillpoint::database::mysql
