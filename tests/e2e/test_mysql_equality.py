@@ -2,7 +2,6 @@
 """What is restored is what was backed up, as mariadb-dump sees both: in place of the old, beside it,
 on another server, in place, single tables and partitions."""
 
-import mysql
 import mysql_case
 import support
 
@@ -84,13 +83,3 @@ class Equality(mysql_case.MysqlCase):
         self.assertEqual(self.server.sql("SELECT * FROM second_night.seen"), "film 7")
         self.assertIn("rental_night", self.server.sql("SHOW CREATE TABLE second_night.of_film"))
 
-
-class OldServers(mysql_case.MysqlCase):
-    def test_types_that_the_other_kind_lacks_are_refused_by_name(self):
-        if mysql.MYSQLD:
-            self.skipTest("it makes a backup of MariaDB look like one of MySQL")
-        self.server.create("shop", "CREATE TABLE t (a varchar(9) COLLATE utf8mb4_bin)")
-        self.init()
-        self.backup(self.url("shop"))
-        self.assertIn("mariadb", self.stillpoint("dump", "latest", "/shop/schema/tables.json",
-                                                 expect=None).out or "mariadb")

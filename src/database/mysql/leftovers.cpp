@@ -2,6 +2,7 @@
 #include "database/mysql/leftovers.h"
 
 #include <algorithm>
+#include <set>
 
 #include "base/text.h"
 #include "database/mysql/emptying.h"
@@ -79,7 +80,9 @@ Result<std::vector<Found>> find_all(RestoreServer& server, const Meant& meant) {
   const std::vector<std::string> schemas = TRY(all_schemas(session));
   std::vector<Found> found;
   const std::vector<StagedRestore> restores = TRY(staged_restores(session));
+  std::set<std::string> needed;  // what a switch that was interrupted may have to put back
   for (const StagedRestore& one : restores) {
+    needed.insert(one.keeps.begin(), one.keeps.end());
     const bool ours = one.mark ? std::any_of(one.mark->places.begin(), one.mark->places.end(),
                                              [&](const Place& place) { return meant.is(place.to); })
                                : meant.staged(one.schema);
@@ -101,6 +104,7 @@ Result<std::vector<Found>> find_all(RestoreServer& server, const Meant& meant) {
     Found each;
     each.schemas = {schema};
     each.leftover.what = Leftover::What::kept;
+    each.leftover.in_use = needed.contains(schema);
     each.leftover.name = schema;
     each.leftover.description = server.described(schema) + ", replaced by a restore";
     found.push_back(std::move(each));

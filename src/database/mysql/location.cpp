@@ -211,18 +211,4 @@ std::string scratch_url(std::string_view url, const std::string&) {
   return std::string(url) + (rooted || !first ? "" : "/") + (first ? "?" : "&") + "suffix=_drill";
 }
 
-std::string with_schema(std::string_view url, std::string_view schema) {
-  const auto pieces = cut(url);
-  if (!pieces) return std::string(url);
-  std::string changed(url.substr(0, url.find('/', url.find("://") + 3)));
-  if (changed.find('?') != std::string::npos) changed.resize(changed.find('?'));
-  changed += "/" + base::percent_encode(schema);
-  std::vector<std::string> kept;
-  for (const std::string& parameter : base::split(pieces->parameters, '&')) {
-    if (!parameter.empty() && !parameter.starts_with("schemas=")) kept.push_back(parameter);
-  }
-  if (!kept.empty()) changed += "?" + base::join(kept, "&");
-  return changed;
-}
-
 }  // namespace stillpoint::database::mysql

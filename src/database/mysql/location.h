@@ -44,7 +44,4 @@ std::string shown_url(std::string_view url);
 // Where a drill stages: the same schemas, with a suffix.
 std::string scratch_url(std::string_view url, const std::string& path);
 
-// The same server, other schemas.
-std::string with_schema(std::string_view url, std::string_view schema);
-
 }  // namespace stillpoint::database::mysql

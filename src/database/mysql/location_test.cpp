@@ -59,9 +59,18 @@ TEST(MysqlUrl, SaysWhereAndAsWhomAndWhat) {
   EXPECT_EQ(few.socket, "/run/s");
   EXPECT_TRUE(few.schemas.empty());
   EXPECT_EQ(few.tls, Tls::preferred);
-  EXPECT_EQ(with_schema("mysql://me:pw@db1:3307/shop?schemas=a&users=1", "x y"),
-            "mysql://me:pw@db1:3307/x%20y?users=1");
-  EXPECT_EQ(with_schema("mysql://db1?users=1", "x"), "mysql://db1/x?users=1");
+}
+
+TEST(MysqlLocation, ADrillStagesBesideTheOriginal) {
+  for (const char* url : {"mysql://me@db1:3307/shop", "mysql://db1", "mysql://db1?users=1",
+                          "mysql:///?socket=/s&schemas=a,b"}) {
+    const Location original = parse_url(url).value();
+    const Location drill = parse_url(scratch_url(url, "")).value();
+    EXPECT_EQ(drill.suffix, "_drill") << url;
+    EXPECT_EQ(drill.schemas, original.schemas) << url;
+    EXPECT_EQ(drill.host, original.host) << url;
+    EXPECT_EQ(drill.port, original.port) << url;
+  }
 }
 
 TEST(MysqlNames, AreQuotedWhereMysqlAsksForIt) {

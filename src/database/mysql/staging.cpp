@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include "base/text.h"
+#include "database/mysql/switch_plan.h"
 
 namespace stillpoint::database::mysql {
 namespace {
@@ -223,11 +224,15 @@ Result<std::vector<StagedRestore>> staged_restores(Connection& session) {
     if (one.token.empty()) continue;
     const auto texts =
         session.query("SELECT step, txt FROM " + quote_qualified(one.schema, row.text(1)) +
-                      " WHERE step IN ('mark', 'state')");
+                      " WHERE step IN ('mark', 'state', 'plan')");
     if (texts) {
       for (const Row& text : *texts) {
         if (text.text(0) == mark_step) one.mark = mark_of(text.text(1));
         if (text.text(0) == "state") one.switching = true;
+        if (text.text(0) != "plan") continue;
+        const auto plan = read_plan(text.text(1));
+        if (!plan) continue;
+        for (const Place& place : plan->places) one.keeps.insert(place.kept);
       }
     }
     tokens.insert(one.token);

@@ -5,6 +5,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <stop_token>
 #include <string>
 #include <vector>
@@ -94,8 +95,9 @@ struct StagedRestore {
   std::string schema = {};
   std::string token = {};
   std::optional<StagingMark> mark = {};
-  bool switching = false;  // it has begun to replace the old tables
-  bool alive = false;      // it is at work
+  bool switching = false;            // it has begun to replace the old tables
+  std::set<std::string> keeps = {};  // … which are, perhaps, in these schemas
+  bool alive = false;                // it is at work
 };
 Result<std::vector<StagedRestore>> staged_restores(Connection& session);
 

@@ -110,6 +110,9 @@ Result<void> Switch::enter(const std::string& state) {
 
 Result<std::vector<std::string>> Switch::tables_to_lock() {
   std::vector<std::string> names;
+  // Of a switch that was interrupted later than that, nothing old is in place any more.
+  const std::string at = TRY(state());
+  if (!at.empty() && at != planned) return names;
   Whereabouts now(*work_);
   for (const OldTable& table : plan_.old_tables) {
     const bool there = TRY(now.has(table.schema, table.name));
@@ -425,11 +428,16 @@ Result<void> Switch::undo_old() {
     const bool hidden = !table.hidden.empty() && TRY(now.has(table.schema, table.hidden));
     if (!kept && !hidden) continue;
     moved.insert({table.schema, table.name});
+    // Somebody has made one meanwhile.
+    if (TRY(now.has(table.schema, table.name))) {
+      hide.push_back(move_of(table.schema, table.name, table.kept,
+                             hidden_name(staging_.token(), "stray", hide.size())));
+    }
     if (table.hidden.empty()) {
       back.push_back(move_of(table.kept, table.name, table.schema, table.name));
       continue;
     }
-    if (kept) hide.push_back(move_of(table.kept, table.name, table.schema, table.hidden));
+    if (!hidden) hide.push_back(move_of(table.kept, table.name, table.schema, table.hidden));
     options.tables[{table.schema, table.name}] = table.hidden;
     back.push_back(move_of(table.schema, table.hidden, table.schema, table.name));
   }

@@ -2,9 +2,12 @@
 #include "database/mysql/switch_plan.h"
 
 #include <algorithm>
+#include <chrono>
 #include <set>
 
 #include <nlohmann/json.hpp>
+
+#include "base/text.h"
 
 namespace stillpoint::database::mysql {
 namespace {
@@ -34,11 +37,26 @@ Result<std::vector<std::string>> existing(Connection& session, const StagingMark
   return names;
 }
 
+// Two restores may end in the same second.
+Result<base::Time> unused_time(Connection& session, const Staging& staging, base::Time time) {
+  for (;; time += std::chrono::seconds(1)) {
+    std::vector<std::string> names;
+    for (const Place& place : staging.mark().places) {
+      names.push_back(quote_text(kept_name(place.to, time)));
+    }
+    const std::vector<Row> rows =
+        TRY(session.query("SELECT 1 FROM information_schema.schemata WHERE schema_name IN (" +
+                          base::join(names, ", ") + ")"));
+    if (rows.empty()) return time;
+  }
+}
+
 // What is there goes to the kept schemas.
 Result<void> plan_old(Connection& session, const Staging& staging, SwitchPlan& plan,
                       base::Time time) {
   const std::vector<std::string> schemas = TRY(existing(session, staging.mark()));
   if (schemas.empty()) return {};
+  time = TRY(unused_time(session, staging, time));
   const Inventory inventory = TRY(take_inventory(session, schemas));
   plan.old_schemas = inventory.schemas;
   std::map<std::string, std::string> kept;

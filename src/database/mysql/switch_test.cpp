@@ -124,7 +124,7 @@ class MysqlSwitch : public ::testing::Test {
         "CREATE TRIGGER other AFTER UPDATE ON log FOR EACH ROW DELETE FROM b;"
         "CREATE VIEW seen AS SELECT a.v AS x, b.v AS y FROM a JOIN b USING (id);"
         "CREATE FUNCTION kind() RETURNS int DETERMINISTIC RETURN 1;"
-        "CREATE EVENT late ON SCHEDULE EVERY 1 YEAR STARTS '2040-01-01 00:00:00' DO DO 1");
+        "CREATE EVENT late ON SCHEDULE EVERY 1 YEAR STARTS '2037-01-01 00:00:00' DO DO 1");
     copy_ = copy_of(*opened_at(server_.url("shop")));
     new_ = dump("shop");
     make_old();
@@ -146,6 +146,10 @@ class MysqlSwitch : public ::testing::Test {
         " schema_name = " +
         quote_text(schema));
     std::erase(text, '`');
+    const std::string named = "ALTER DATABASE " + schema + " ";
+    for (auto at = text.find(named); at != std::string::npos; at = text.find(named, at + 1)) {
+      text.replace(at, named.size(), "ALTER DATABASE shop ");
+    }
     return text;
   }
   std::string generation(const std::string& table) const {
@@ -220,6 +224,11 @@ TEST_F(MysqlSwitch, AKillBeforeAnyStatementLeavesWhatCanBeCompletedOrUndone) {
     }
     EXPECT_LE(seen.size(), 1U);
     kept_ = old_;
+    // What is kept does not run.
+    const std::string runs = "PRESERVE ENABLE DO";
+    if (const auto at = kept_.find(runs); at != std::string::npos) {
+      kept_.replace(at, runs.size(), "PRESERVE DISABLE DO");
+    }
     if (!killed) {
       EXPECT_EQ(dump("shop"), new_);
       break;
