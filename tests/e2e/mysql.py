@@ -145,7 +145,7 @@ class Server:
         words = urllib.parse.quote(user, safe="")
         if password is not None:
             words += ":" + urllib.parse.quote(password, safe="")
-        query = "?" + urllib.parse.urlencode(more) if more else ""
+        query = "?" + urllib.parse.urlencode(more, safe=",") if more else ""
         name = urllib.parse.quote(schema, safe="")
         return f"mysql://{words}@{host or '127.0.0.1'}:{port or self.port}/{name}{query}"
 

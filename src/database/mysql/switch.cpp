@@ -346,6 +346,7 @@ Result<void> Switch::put_in_place() {
 // From here on there is no way back. Views name tables that have to be there.
 Result<void> Switch::finish() {
   TRY(enter(switched));
+  TRY(set_collations());
   const MakingOptions options = new_options();
   for (const NewTable& table : plan_.new_tables) TRY(repair_defaults(table));
   for (const char* kind : {"view", "event"}) {
@@ -357,6 +358,22 @@ Result<void> Switch::finish() {
   locks_.reset();
   work_.reset();
   return staging_.remove();
+}
+
+// To make a definition, its schema's collation is changed for a moment: a kill may have left it so.
+Result<void> Switch::set_collations() {
+  const auto set = [&](const std::string& name, const Schema& schema) {
+    return work_->execute("ALTER DATABASE " + quote_name(name) + " CHARACTER SET " +
+                          schema.charset + " COLLATE " + schema.collation);
+  };
+  for (const Schema& schema : plan_.new_schemas) TRY(set(schema.name, schema));
+  for (const Place& place : plan_.places) {
+    if (place.kept.empty()) continue;
+    for (const Schema& schema : plan_.old_schemas) {
+      if (schema.name == place.to) TRY(set(place.kept, schema));
+    }
+  }
+  return {};
 }
 
 // MariaDB: a default from a sequence names the schema that the sequence was in.

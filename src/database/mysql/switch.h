@@ -54,6 +54,7 @@ class Switch {
   Result<void> bring_new();
   Result<void> put_in_place();
   Result<void> finish();
+  Result<void> set_collations();
   Result<void> repair_defaults(const NewTable& table);
   void make_kept_definitions();
   Result<void> undo();
