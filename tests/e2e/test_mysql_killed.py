@@ -17,9 +17,9 @@ class Killed(mysql_case.MysqlCase):
         super().setUp()
         mysql_bank.make(self.server, 3000)
         # A trigger and a view, so that the switch is no single statement.
-        self.server.sql("CREATE TRIGGER savings.noting BEFORE INSERT ON savings.transfers FOR EACH"
-                        " ROW SET NEW.amount = NEW.amount; CREATE VIEW savings.rich AS SELECT id"
-                        " FROM savings.accounts WHERE balance > 1100")
+        self.server.sql("CREATE TRIGGER noting BEFORE INSERT ON transfers FOR EACH ROW SET"
+                        " NEW.amount = NEW.amount; CREATE VIEW rich AS SELECT id FROM accounts"
+                        " WHERE balance > 1100", "savings")
         self.both = self.url(schemas="checking,savings")
         self.init()
         self.backup(self.both)

@@ -23,7 +23,7 @@ constexpr const char* cleared = "cleared";    // it has; the new is brought
 constexpr const char* switched = "switched";  // the new is in place
 constexpr const char* undoing = "undoing";
 
-constexpr std::chrono::seconds lock_time{10};
+constexpr std::chrono::seconds lock_time{5};
 constexpr std::chrono::milliseconds between_attempts{200};
 
 Result<std::set<std::string>> tables_in(Connection& session, const std::string& schema) {

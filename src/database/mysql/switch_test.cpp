@@ -192,10 +192,21 @@ class MysqlSwitch : public ::testing::Test {
     EXPECT_TRUE(WIFSIGNALED(status) || WEXITSTATUS(status) == 0) << status;
     return WIFSIGNALED(status);
   }
+  // What is kept does not run.
+  static std::string asleep(std::string dumped) {
+    const std::string runs = "PRESERVE ENABLE DO";
+    const auto at = dumped.find(runs);
+    return at == std::string::npos ? dumped
+                                   : dumped.replace(at, runs.size(), "PRESERVE DISABLE DO");
+  }
   void drop_kept() {
     for (const Leftover& one : left()) {
       EXPECT_EQ(one.what, Leftover::What::kept) << one.description;
-      EXPECT_EQ(dump(one.name), kept_) << one.name;
+      // Killed by its very last statement, a restore was complete: the next one replaced the new.
+      const std::string found = dump(one.name);
+      if (found != asleep(new_)) {
+        EXPECT_EQ(found, asleep(old_)) << one.name;
+      }
       EXPECT_EQ(said(remove_leftover(server_.address("shop"), one)), "ok");
     }
   }
@@ -204,7 +215,6 @@ class MysqlSwitch : public ::testing::Test {
   Copy copy_;
   std::string new_;
   std::string old_;
-  std::string kept_;
 };
 
 TEST_F(MysqlSwitch, AKillBeforeAnyStatementLeavesWhatCanBeCompletedOrUndone) {
@@ -227,12 +237,6 @@ TEST_F(MysqlSwitch, AKillBeforeAnyStatementLeavesWhatCanBeCompletedOrUndone) {
       if (!found.starts_with("error")) seen.insert(found);
     }
     EXPECT_LE(seen.size(), 1U);
-    kept_ = old_;
-    // What is kept does not run.
-    const std::string runs = "PRESERVE ENABLE DO";
-    if (const auto at = kept_.find(runs); at != std::string::npos) {
-      kept_.replace(at, runs.size(), "PRESERVE DISABLE DO");
-    }
     if (!killed) {
       EXPECT_EQ(dump("shop"), new_);
       break;
