@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """MariaDB servers of a test's own, in temporary folders. They and their folders go when the test
-ends, also by SIGKILL. STILLPOINT_TEST_MYSQLD names the program of a MySQL server to be used instead.
-"""
+ends, also by SIGKILL. STILLPOINT_TEST_MYSQLD names the program of a MySQL server to be used
+instead."""
 
 import os
 import pathlib

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is restored is what was backed up, as mariadb-dump sees both: in place of the old, beside it,
-on another server, in place, single tables and partitions."""
+"""What is restored is what was backed up, as mariadb-dump sees both: in place of the old, beside
+it, on another server, in place, single tables and partitions."""
 
 import mysql_case
 import support
@@ -29,8 +29,8 @@ class Equality(mysql_case.MysqlCase):
         self.assertEqual(self.server.dump(kept), asleep)
         self.assert_schemas("rental", kept)
         # What came back works.
-        self.server.sql("INSERT INTO film(title, language_id, place) VALUES ('new', 1, POINT(1, 1))",
-                        "rental")
+        self.server.sql("INSERT INTO film(title, language_id, place) VALUES"
+                        " ('new', 1, POINT(1, 1))", "rental")
         self.assertEqual(self.server.sql("SELECT what FROM journal ORDER BY id DESC LIMIT 2",
                                          "rental"), "second\nnew")
         self.stillpoint("cleanup", self.url("rental"), "--yes", "--old")

@@ -124,4 +124,5 @@ class Faults(mysql_case.MysqlCase):
         self.refused("--to", socket, says=["has room for"], code="no_space")
         filler.unlink()
         self.stillpoint("restore", "latest", "--to", other.url("shop"), "--yes")
-        self.assertEqual(other.sql("CHECKSUM TABLE shop.t"), self.server.sql("CHECKSUM TABLE shop.t"))
+        self.assertEqual(other.sql("CHECKSUM TABLE shop.t"),
+                         self.server.sql("CHECKSUM TABLE shop.t"))

@@ -72,7 +72,14 @@ Result<void> make_definition(Connection& session, const StoredDefinition& defini
   const std::string schema = place_of(definition, options);
   Result<void> made = make(session, definition, options, schema);
   if (made) return made;
-  return fail(std::move(made.error()).during("make the " + base::printable(definition.shown())));
+  Error error = std::move(made.error());
+  if (error.message.ends_with("[1227]") && !options.no_owner) {
+    error.advice =
+        "grant the user the right to define things for others (SET USER in MariaDB, "
+        "SET_ANY_DEFINER in MySQL), or restore with --no-owner: then all is defined by who "
+        "restores";
+  }
+  return fail(std::move(error).during("make the " + base::printable(definition.shown())));
 }
 
 std::string drop_sql(const StoredDefinition& definition, const std::string& schema) {

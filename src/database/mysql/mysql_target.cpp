@@ -101,7 +101,10 @@ Result<void> MysqlTarget::prepare(const Content& content, std::stop_token stop) 
 }
 
 Result<void> MysqlTarget::check_places() {
-  if (!options_.in_place) return check_references(server_->session(), places_);
+  if (!options_.in_place) {
+    TRY(check_references(server_->session(), places_));
+    return check_old(server_->session(), places_);
+  }
   for (const Place& place : places_) {
     const std::vector<RestoreServer::Found> found = TRY(server_->schemas({place.to}));
     if (found.empty()) {

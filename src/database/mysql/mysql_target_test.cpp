@@ -290,6 +290,42 @@ TEST(MysqlTarget, AddsSingleTablesAndPartitions) {
   EXPECT_THAT(left_at(server), IsEmpty());
 }
 
+// As far as a restore knows, the other kind of server is one that lacks something.
+TEST(MysqlTarget, NamesATableThatTheServerCannotMake) {
+  const Server server;
+  server.run(
+      "CREATE DATABASE shop; CREATE TABLE shop.a(id int PRIMARY KEY);"
+      "CREATE TABLE shop.b(t varchar(9) COLLATE utf8mb4_bin)");
+  Copy copy = back_up(server);
+  std::string& tables = copy.parts["schema/tables.json"];
+  for (auto at = tables.find("utf8mb4_bin"); at != std::string::npos;
+       at = tables.find("utf8mb4_b")) {
+    tables.replace(at, 11, "utf8mb4_strange_ai_ci");
+  }
+  EXPECT_THAT(said(stage_all(*target_at(server.url("shop")), copy)),
+              AllOf(StartsWith("unsupported"), HasSubstr("make the table shop.b"),
+                    HasSubstr("utf8mb4_strange_ai_ci"), HasSubstr("another kind")));
+  EXPECT_EQ(schemas(server), "shop");
+}
+
+// What a definition is in the way of is known before the switch.
+TEST(MysqlTarget, RehearsesDefinitionsBeforeTheSwitch) {
+  const Server server;
+  server.run(
+      "CREATE DATABASE shop; CREATE TABLE shop.a(id int PRIMARY KEY);"
+      "CREATE PROCEDURE shop.p() SELECT 1");
+  Copy copy = back_up(server);
+  std::string& definitions = copy.parts["schema/definitions.json"];
+  const auto at = definitions.find("SELECT 1");
+  ASSERT_NE(at, std::string::npos);
+  definitions.replace(at, 8, "SELEKT 1");
+  const std::string before = dump(server, "shop");
+  EXPECT_THAT(said(stage_all(*target_at(server.url("shop")), copy)),
+              HasSubstr("make the procedure shop.p"));
+  EXPECT_EQ(dump(server, "shop"), before);
+  EXPECT_EQ(schemas(server), "shop");
+}
+
 // Clients that read and write all the time see the old or the new, and nothing of both.
 TEST(MysqlTarget, ClientsSeeTheOldOrTheNew) {
   const Server server;

@@ -81,7 +81,8 @@ Result<std::vector<std::string>> rehearse(Staging& staging, const StoredSchema& 
   for (const StoredDefinition& one : schema.definitions) {
     if (one.kind == "sequence") continue;
     const std::string drop = drop_sql(one, options.schemas.at(one.schema));
-    TRY(session->execute(drop));  // of a rehearsal that was killed
+    // Of a rehearsal that was killed.
+    TRY_DURING("make the " + base::printable(one.shown()), session->execute(drop));
     const Result<void> made = make_definition(*session, one, options);
     drops.push_back(drop);
     if (made) continue;

@@ -17,17 +17,22 @@ struct Meaning {
   std::string_view advice;
 };
 
+constexpr std::string_view trust =
+    "on the server, run SET GLOBAL log_bin_trust_function_creators = 1: with a binary log, it "
+    "trusts nobody else to make such triggers and functions";
 constexpr std::string_view again = "run the same command again";
 constexpr std::string_view packet =
     "raise max_allowed_packet of the server: a row is larger than it";
 
-constexpr std::array<Meaning, 52> meanings = {{
+constexpr std::array<Meaning, 54> meanings = {{
     {1044, Errc::denied, "grant the user the missing right"},
     {1045, Errc::denied, "check the user and the password (URL, password file, ~/.my.cnf)"},
     {1142, Errc::denied, "grant the user the missing right"},
     {1143, Errc::denied, "grant the user the missing right"},
     {1227, Errc::denied, "grant the user the missing right"},
     {1370, Errc::denied, "grant the user the missing right"},
+    {1418, Errc::denied, trust},
+    {1419, Errc::denied, trust},
     {1698, Errc::denied, "check the user: it may come over the socket only"},
     {1862, Errc::denied, "the password has expired: set a new one"},
     {3118, Errc::denied, "the account is locked"},

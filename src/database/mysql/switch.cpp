@@ -166,12 +166,12 @@ Result<void> Switch::lock_once(bool force) {
   if (force) TRY(end_sessions(*work_, users));
   std::vector<std::string> shown;
   for (const TableUser& user : users) shown.push_back(user.shown);
-  return fail(
-      Error{Errc::busy,
-            "the old tables are in use: " +
-                (shown.empty() ? "the server does not tell by whom" : base::join(shown, ", ")),
-            "end their transactions (or cut the sessions with --force), and run the same "
-            "command again with --resume"});
+  return fail(Error{Errc::busy,
+                    "the old tables are in use: " +
+                        (shown.empty() ? "by whom, the server tells who has the right PROCESS only"
+                                       : base::join(shown, ", ")),
+                    "end their transactions (or cut the sessions with --force), and run the same "
+                    "command again with --resume"});
 }
 
 MakingOptions Switch::new_options() const {

@@ -26,9 +26,9 @@ std::vector<Schema> schemas_of(const json& all) {
   return schemas;
 }
 
-Result<std::vector<std::string>> existing(Connection& session, const StagingMark& mark) {
+Result<std::vector<std::string>> existing(Connection& session, const std::vector<Place>& places) {
   std::vector<std::string> names;
-  for (const Place& place : mark.places) {
+  for (const Place& place : places) {
     const std::vector<Row> rows = TRY(
         session.query("SELECT schema_name FROM information_schema.schemata WHERE schema_name = " +
                       quote_text(place.to)));
@@ -54,7 +54,7 @@ Result<base::Time> unused_time(Connection& session, const Staging& staging, base
 // What is there goes to the kept schemas.
 Result<void> plan_old(Connection& session, const Staging& staging, SwitchPlan& plan,
                       base::Time time) {
-  const std::vector<std::string> schemas = TRY(existing(session, staging.mark()));
+  const std::vector<std::string> schemas = TRY(existing(session, staging.mark().places));
   if (schemas.empty()) return {};
   time = TRY(unused_time(session, staging, time));
   const Inventory inventory = TRY(take_inventory(session, schemas));
@@ -168,6 +168,14 @@ Result<SwitchPlan> read_plan(std::string_view text) {
   plan.old_definitions = TRY(read_definitions_text(old_definitions));
   plan.new_definitions = TRY(read_definitions_text(new_definitions));
   return plan;
+}
+
+Result<void> check_old(Connection& session, const std::vector<Place>& places) {
+  const std::vector<std::string> schemas = TRY(existing(session, places));
+  if (schemas.empty()) return {};
+  const Inventory inventory = TRY(take_inventory(session, schemas));
+  TRY_DURING("look at what would be replaced", read_definitions(session, inventory));
+  return {};
 }
 
 Result<SwitchPlan> make_plan(Connection& session, const Staging& staging,

@@ -44,6 +44,9 @@ struct SwitchPlan {
 std::string text_of(const SwitchPlan& plan);
 Result<SwitchPlan> read_plan(std::string_view text);
 
+// That all of what is there can be read, and so be kept.
+Result<void> check_old(Connection& session, const std::vector<Place>& places);
+
 struct PlanOptions {
   bool no_owner = false;
   base::Time time = {};  // of the old schemas' new names

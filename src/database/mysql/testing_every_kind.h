@@ -34,14 +34,15 @@ line` text); INSERT INTO `Odd table.x/é` VALUES (1, 'a'), (0, '0'), (-1, 'minus
 CREATE TABLE zero (id int AUTO_INCREMENT PRIMARY KEY, d date);
 SET sql_mode = 'NO_AUTO_VALUE_ON_ZERO'; INSERT INTO zero VALUES (0, '0000-00-00'), (-3, NULL);
 SET sql_mode = '';
-CREATE VIEW a_cheap AS SELECT * FROM b_all WHERE amount < 10; 
+CREATE VIEW a_cheap AS SELECT * FROM b_all WHERE amount < 10;
 )sql";
 
 inline const std::string every_kind_after = R"sql(
 CREATE TABLE noted (id int AUTO_INCREMENT PRIMARY KEY, what text CHARSET utf8mb4);
 DELIMITER //
 CREATE FUNCTION twice(i int) RETURNS int DETERMINISTIC BEGIN /* ;; */ RETURN i * 2; END//
-CREATE PROCEDURE note(IN what text CHARSET utf8mb4) BEGIN INSERT INTO noted(what) VALUES (what); END//
+CREATE PROCEDURE note(IN what text CHARSET utf8mb4)
+BEGIN INSERT INTO noted(what) VALUES (what); END//
 SET sql_mode = 'ANSI_QUOTES,PIPES_AS_CONCAT'//
 CREATE PROCEDURE quoted() SELECT 'a' || 'b' AS "x;y"//
 SET sql_mode = ''//
