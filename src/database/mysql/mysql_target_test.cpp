@@ -326,6 +326,23 @@ TEST(MysqlTarget, RehearsesDefinitionsBeforeTheSwitch) {
   EXPECT_EQ(schemas(server), "shop");
 }
 
+TEST(MysqlTarget, RefusesToReplaceWhatItCouldNotPutBack) {
+  const Server server;
+  server.run(
+      "SET GLOBAL log_bin_trust_function_creators = 1; CREATE DATABASE shop;"
+      "CREATE TABLE shop.a(id int PRIMARY KEY); CREATE VIEW shop.v AS SELECT * FROM shop.a;"
+      "CREATE USER clerk@'127.0.0.1'; GRANT ALL ON `shop%`.* TO clerk@'127.0.0.1'");
+  const Copy copy = back_up(server);
+  const RestoreOptions options{.no_owner = true};
+  const std::string url = server.url("shop", "clerk");
+  EXPECT_THAT(said(stage_all(*target_at(url, options), copy)),
+              AllOf(StartsWith("denied"), HasSubstr("the old view shop.v"), HasSubstr("--to")));
+  EXPECT_EQ(schemas(server), "shop");
+  EXPECT_EQ(said(restore(*target_at(server.url("shop2", "clerk"), options), copy)), "ok");
+  server.run("GRANT SUPER ON *.* TO clerk@'127.0.0.1'");
+  EXPECT_EQ(said(restore(*target_at(url), copy)).substr(0, 2), "ok");
+}
+
 // Clients that read and write all the time see the old or the new, and nothing of both.
 TEST(MysqlTarget, ClientsSeeTheOldOrTheNew) {
   const Server server;

@@ -8,6 +8,8 @@
 #include <nlohmann/json.hpp>
 
 #include "base/text.h"
+#include "database/mysql/privileges.h"
+#include "database/mysql/statement_text.h"
 
 namespace stillpoint::database::mysql {
 namespace {
@@ -174,7 +176,22 @@ Result<void> check_old(Connection& session, const std::vector<Place>& places) {
   const std::vector<std::string> schemas = TRY(existing(session, places));
   if (schemas.empty()) return {};
   const Inventory inventory = TRY(take_inventory(session, schemas));
-  TRY_DURING("look at what would be replaced", read_definitions(session, inventory));
+  const std::string doing = "look at what would be replaced";
+  const std::vector<Statement> statements = TRY_DURING(doing, read_definitions(session, inventory));
+  const Grants grants = TRY_DURING(doing, read_grants(session));
+  for (const char* right : {"SUPER", "SET USER", "SET_USER_ID", "SET_ANY_DEFINER"}) {
+    if (grants.everywhere(right)) return {};
+  }
+  const std::string us = TRY(session.value("SELECT CURRENT_USER()"));
+  for (const Statement& one : statements) {
+    const auto definer = definer_of(one.text);
+    if (!definer || definer->user + "@" + definer->host == us) continue;
+    return fail(Error{Errc::denied,
+                      "the old " + base::printable(one.what->kind + " " + one.what->shown()) +
+                          " is defined by somebody else: it could not be kept",
+                      "grant the user the right to define things for others (SET USER in MariaDB, "
+                      "SET_ANY_DEFINER in MySQL), or restore under another name with --to"});
+  }
   return {};
 }
 

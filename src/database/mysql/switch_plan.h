@@ -44,7 +44,7 @@ struct SwitchPlan {
 std::string text_of(const SwitchPlan& plan);
 Result<SwitchPlan> read_plan(std::string_view text);
 
-// That all of what is there can be read, and so be kept.
+// That all of what is there can be read, and made again: to be kept, and put back if need be.
 Result<void> check_old(Connection& session, const std::vector<Place>& places);
 
 struct PlanOptions {
