@@ -12,6 +12,8 @@ import support
 class Killed(mysql_case.MysqlCase):
     time_max = 300
     full = "full-mysql-killed"
+    # What it says is committed is so.
+    options = ("--innodb-flush-log-at-trx-commit=1",)
 
     def setUp(self):
         super().setUp()
@@ -60,16 +62,38 @@ class Killed(mysql_case.MysqlCase):
             if {"checking", "savings"} <= set(found):
                 now = self.look()
                 seen["old" if now == old else "new" if now == self.new else "neither"] += 1
-            if number % 2:
-                self.stillpoint("restore", "latest", "--yes", "--resume")
-                self.assertEqual(self.look(), self.new)
-            else:
-                self.stillpoint("cleanup", self.both, "--yes")
-                self.assertIn(self.look(), (old, self.new))
-            self.stillpoint("cleanup", self.both, "--yes", "--old")
-            self.assert_schemas("checking", "savings")
+            self.recover(number, old)
         print(f"measured: {rounds} kills of a restore of {length:.1f} s; afterwards there was "
               f"{seen}")
+
+    def recover(self, number, old):
+        """What is there is then the old or the new, and nothing is left over."""
+        if number % 2:
+            self.stillpoint("restore", "latest", "--yes", "--resume")
+            self.assertEqual(self.look(), self.new)
+        else:
+            self.stillpoint("cleanup", self.both, "--yes")
+            self.assertIn(self.look(), (old, self.new))
+        self.stillpoint("cleanup", self.both, "--yes", "--old")
+        self.assert_schemas("checking", "savings")
+
+    def test_the_server_dies_at_any_moment(self):
+        rounds, interrupted = 30 if support.FULL else 4, 0
+        started = time.monotonic()
+        self.stillpoint("restore", "latest", "--yes")
+        length = time.monotonic() - started
+        self.stillpoint("cleanup", self.both, "--yes", "--old")
+        for number in range(rounds):
+            old = self.change()
+            process = support.start(self.words("restore", "latest", "--yes"), self.env())
+            time.sleep(length * (1 - self.random.random() ** 2))
+            self.server.kill()
+            outcome = support.finish([], process, time.monotonic(), 60)
+            interrupted += outcome.code != 0
+            self.server.start()
+            with self.subTest(number=number, outcome=str(outcome)):
+                self.recover(number, old)
+        print(f"measured: {interrupted} of {rounds} restores lost their server")
 
     def test_interrupted_by_a_signal(self):
         old = self.change()
