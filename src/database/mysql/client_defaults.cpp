@@ -17,16 +17,31 @@ std::string_view trimmed(std::string_view text) {
   return text.substr(begin, text.find_last_not_of(blank) - begin + 1);
 }
 
-// "a\sb" or 'a b' as the value of an option; # begins a comment outside of quotes.
-std::string value_of(std::string_view text) {
-  text = trimmed(text);
-  const char quote = !text.empty() && (text[0] == '"' || text[0] == '\'') ? text[0] : '\0';
-  if (quote != '\0') {
-    text.remove_prefix(1);
-    text = text.substr(0, text.find(quote));
-  } else {
-    text = trimmed(text.substr(0, text.find(" #")));
+// Without what comes after a # outside of quotes.
+std::string_view without_comment(std::string_view text) {
+  char quote = '\0';
+  bool escaped = false;
+  for (std::size_t at = 0; at < text.size(); ++at) {
+    const char c = text[at];
+    if ((c == '"' || c == '\'') && !escaped) {
+      if (quote == '\0') {
+        quote = c;
+      } else if (quote == c) {
+        quote = '\0';
+      }
+    }
+    if (quote == '\0' && c == '#') return text.substr(0, at);
+    escaped = quote != '\0' && c == '\\' && !escaped;
   }
+  return text;
+}
+
+// "a\sb" or 'a b' as the value of an option. Of quotes, only the outermost are none of it.
+std::string value_of(std::string_view text) {
+  text = trimmed(without_comment(text));
+  const bool quoted =
+      text.size() >= 2 && (text[0] == '"' || text[0] == '\'') && text[0] == text[text.size() - 1];
+  if (quoted) text = text.substr(1, text.size() - 2);
   std::string value;
   for (std::size_t at = 0; at < text.size(); ++at) {
     if (text[at] != '\\' || at + 1 == text.size()) {
