@@ -3,7 +3,7 @@
 """./dev bench postgres: Stillpoint beside pg_dump, restic and pgBackRest, interleaved, as ratios.
 
     postgres.py [--stillpoint PROGRAM] [--restic PROGRAM] [--scale 15] [--rounds 3] [--updates 3]
-                [--load-seconds 20] [--limit-rate 10MiB] [--peers-only] [--output FILE.md]
+                [--load-seconds 20] [--limit-rate 8MiB] [--peers-only] [--output FILE.md]
 
 The server is the bench's own, in a temporary folder, with fsync off. Wall seconds; CPU seconds of
 the client and its children; CPU seconds of the server: of the postmaster and all its processes,
@@ -76,6 +76,7 @@ class Tool:
         return measure.folder_bytes(self.repo)
 
     restore = None  # the tool cannot, or it is not compared
+    analyze = None  # what a user has to run after it
     again = None    # a second backup is no smaller than the first
 
 
@@ -87,6 +88,9 @@ class DumpFolder(Tool):
 
     def restore(self, target):
         return self.shell(f"{postgres.BIN}/pg_restore -j2 -d {target} {self.repo}/dump")
+
+    def analyze(self, target):
+        return self.shell(f"{postgres.BIN}/vacuumdb -q -j2 --analyze-only {target}")
 
 
 class DumpZstd(Tool):
@@ -221,6 +225,8 @@ class Bench:
                 if not isinstance(tool, Stillpoint):
                     self.server.create("restored")
             self.note("restore", tool, lambda tool=tool: tool.restore("restored"))
+            if tool.analyze:
+                self.note("analyze", tool, lambda tool=tool: tool.analyze("restored"))
         self.server.psql("DROP DATABASE IF EXISTS restored")
 
     def update(self):
@@ -297,6 +303,11 @@ def goals_table(bench, impact):
         goals.ratio("backup, wall / pgBackRest", ratios(backup, "wall", "stillpoint", "pgBackRest"))
         goals.at_most("restore, wall / pg_restore -j2", 0.7,
                       ratios(restore, "wall", "stillpoint", fd))
+        analyzed = [usage.wall / (theirs.wall + after.wall) for usage, theirs, after in
+                    zip(restore["stillpoint"], restore[fd], steps["analyze"][fd])]
+        goals.ratio("restore, wall / pg_restore -j2, vacuumdb -j2 --analyze-only", analyzed)
+        goals.ratio("restore, client CPU / pg_restore -j2",
+                    ratios(restore, "cpu", "stillpoint", fd))
         goals.ratio("restore, server CPU / pg_restore -j2",
                     ratios(restore, "server", "stillpoint", fd))
         if "after 2 % updates" in steps:
@@ -336,7 +347,7 @@ def parse():
     parser.add_argument("--updates", type=int, default=3)
     parser.add_argument("--load-seconds", type=int, default=20)
     parser.add_argument("--load-rounds", type=int, default=3)
-    parser.add_argument("--limit-rate", default="10MiB")
+    parser.add_argument("--limit-rate", default="8MiB")
     parser.add_argument("--peers-only", action="store_true")
     parser.add_argument("--output")
     options = parser.parse_args()

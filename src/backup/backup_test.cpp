@@ -49,6 +49,7 @@ class BackupTest : public ::testing::Test {
   void SetUp() override {
     std::string pattern = ::testing::TempDir() + "/backup-XXXXXX";
     folder_ = ::mkdtemp(pattern.data());
+    std::filesystem::create_directory(folder_ + "/state");
     repository_ = repository::init_test_repository(*storage::open("memory:" + folder_));
   }
   void TearDown() override { std::filesystem::remove_all(folder_); }
@@ -87,7 +88,8 @@ class BackupTest : public ::testing::Test {
       }
       Manifest manifest = TRY(load_manifest(*repository_, found, {}));
       RestorePlan plan = TRY(plan_restore(found, std::move(manifest), {{}, to, {}, {}}));
-      done = TRY(restore(*repository_, plan, context));
+      const SwitchJournals journals(folder_ + "/state", repository_.get());
+      done = TRY(restore(*repository_, plan, journals, context));
       return {};
     });
     TRY(job.result());

@@ -21,7 +21,7 @@ class Openings {
 
   // One database by itself.
   Result<void> open(std::size_t number);
-  // All of them, with nothing between, and their write marks around.
+  // All of them side by side, and their write marks around.
   Result<void> open_together();
 
   const Opening& opening(std::size_t number) const { return openings_[number]; }
@@ -29,6 +29,8 @@ class Openings {
   Verdict verdict() const;
 
  private:
+  Result<void> open_side_by_side();
+
   Plan& plan_;
   std::vector<Opening> openings_;
   std::vector<Evidence> evidence_;

@@ -30,7 +30,7 @@ void describe_steps(Plan& plan) {
   const bool together = plan.branch == Branch::no_layer_together;
   if (together) {
     plan.steps.emplace_back("note every database's write mark");
-    plan.steps.emplace_back("open a snapshot of every database, one right after the other");
+    plan.steps.emplace_back("open a snapshot of every database, side by side");
     plan.steps.emplace_back("compare the write marks: the verdict");
   }
   for (const PlannedDatabase& planned : plan.databases) {

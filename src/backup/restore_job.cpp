@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "backup/switch_job.h"
 #include "base/text.h"
 #include "database/database.h"
 #include "pipeline/worker_pool.h"
@@ -133,8 +134,8 @@ RestoredDatabase restored_of(const PlannedRestore& planned) {
   return {planned.entry.name, planned.url, {}, planned.entry.bytes(), planned.entry.rows()};
 }
 
-// Fences all before the first swap, so that nobody writes into a new one and an old one.
-Result<std::vector<RestoredDatabase>> switch_all(RestorePlan& plan, job::Job::Context& job) {
+// One database, or several that are added to and not replaced.
+Result<std::vector<RestoredDatabase>> switch_each(RestorePlan& plan, job::Job::Context& job) {
   job.phase("switch");
   for (PlannedRestore& planned : plan.databases) {
     TRY_DURING("fence " + planned.entry.name, planned.target->fence());
@@ -143,16 +144,7 @@ Result<std::vector<RestoredDatabase>> switch_all(RestorePlan& plan, job::Job::Co
   std::vector<RestoredDatabase> done;
   for (PlannedRestore& planned : plan.databases) {
     RestoredDatabase restored = restored_of(planned);
-    Result<std::string> kept = planned.target->swap();
-    if (!kept) {
-      Error error = std::move(kept.error()).during("switch " + planned.entry.name);
-      for (const RestoredDatabase& other : done) {
-        error.message += fmt::format("; {} was already switched, its old data is {}", other.name,
-                                     other.kept.empty() ? "none" : other.kept);
-      }
-      return fail(std::move(error));
-    }
-    restored.kept = std::move(*kept);
+    restored.kept = TRY_DURING("switch " + planned.entry.name, planned.target->swap());
     done.push_back(std::move(restored));
   }
   for (PlannedRestore& planned : plan.databases) {
@@ -180,6 +172,7 @@ Result<PlannedRestore> plan_one(const DatabaseEntry& entry, const RestoreRequest
   }
   database::Address address{url, {}, {}};
   if (database::kind_of(url)) address = TRY_DURING(doing, address_of(url, request.known));
+  planned.address = address;
   planned.target = TRY_DURING(doing, kind->open_target(address, request.options));
   planned.existing = TRY_DURING(doing, planned.target->inspect());
   return planned;
@@ -190,12 +183,10 @@ Result<PlannedRestore> plan_one(const DatabaseEntry& entry, const RestoreRequest
 Result<database::Address> address_of(const std::string& url,
                                      const std::vector<DatabaseSpec>& known) {
   const database::Kind* kind = TRY(database::kind_of(url));
-  const std::string shown = kind->shown(url);
   for (const DatabaseSpec& spec : known) {
-    const auto other = database::kind_of(spec.address.url);
-    if (!other || *other != kind || kind->shown(spec.address.url) != shown) continue;
+    if (!database::same_place(spec.address.url, url)) continue;
     database::Address address = spec.address;
-    if (url != shown) address.url = url;  // the password that was given is meant
+    if (url != kind->shown(url)) address.url = url;  // the password that was given is meant
     return address;
   }
   return database::Address{url, {}, {}};
@@ -225,10 +216,13 @@ Result<RestorePlan> plan_restore(const Listed& backup, Manifest manifest,
 }
 
 Result<std::vector<RestoredDatabase>> restore(const repository::Repository& repository,
-                                              RestorePlan& plan, job::Job::Context& job) {
+                                              RestorePlan& plan, const SwitchJournals& journals,
+                                              job::Job::Context& job) {
+  TRY(refuse_interrupted(plan, journals));
   TRY(refuse_users(plan));
   TRY(stage_all(repository, plan, job));
-  return switch_all(plan, job);
+  if (plan.replaces && plan.databases.size() > 1) return switch_with_journal(plan, journals, job);
+  return switch_each(plan, job);
 }
 
 Result<std::vector<RestoredDatabase>> drill(const repository::Repository& repository,
@@ -240,7 +234,10 @@ Result<std::vector<RestoredDatabase>> drill(const repository::Repository& reposi
   for (const DatabaseEntry& entry : manifest.databases) {
     const database::Kind* kind = TRY(database::kind_named(entry.kind));
     // Beside the original, and by the same password.
-    DatabaseSpec place{entry.name, TRY(address_of(entry.url, request.known)), {}};
+    DatabaseSpec place {
+      entry.name, TRY(address_of(entry.url, request.known))
+      , {}
+    };
     place.address.url = kind->scratch(place.address.url, scratch + "/" + entry.folder);
     there.to.try_emplace(entry.name, kind->shown(place.address.url));
     there.known.insert(there.known.begin(), std::move(place));

@@ -9,6 +9,7 @@
 
 #include "backup/catalogue.h"
 #include "backup/manifest.h"
+#include "backup/switch_journal.h"
 #include "database/target.h"
 #include "job/job.h"
 #include "repository/repository.h"
@@ -25,6 +26,7 @@ struct RestoreRequest {
 struct PlannedRestore {
   DatabaseEntry entry = {};
   std::string url = {};  // without secrets
+  database::Address address = {};
   database::Existing existing = {};
   std::unique_ptr<database::Target> target;
 };
@@ -50,10 +52,11 @@ struct RestoredDatabase {
   std::uint64_t rows = 0;
 };
 
-// Stages and verifies all databases, then fences all, swaps all, unfences all. A failure before the
-// first swap leaves everything as it was; the message says so where it came later.
+// Stages and verifies all databases, then switches all of them, or none. Where a kill in between
+// leaves several half-switched, finish_switch (switch_job.h) goes on by the journal.
 Result<std::vector<RestoredDatabase>> restore(const repository::Repository& repository,
-                                              RestorePlan& plan, job::Job::Context& job);
+                                              RestorePlan& plan, const SwitchJournals& journals,
+                                              job::Job::Context& job);
 
 // The drill: the same up to the switch, beside the original or in `scratch`, and everything is
 // removed again. Every staged row is read back.

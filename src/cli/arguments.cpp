@@ -163,7 +163,8 @@ class Parser {
   void add_restore_command() {
     auto [command, options] = add<RestoreCommand>(
         "restore", "Restore databases: staged and checked beside the old ones, then switched");
-    command->add_option("BACKUP", options->backup, backup_help)->required();
+    command->add_option("BACKUP", options->backup,
+                        backup_help + std::string("; not needed with --resume and --undo"));
     command->add_option("-d,--database", options->databases, "only this database (repeatable)");
     command->add_option("--to", options->to, "[DATABASE=]URL: somewhere else (repeatable)");
     command->add_flag("-y,--yes", options->yes, "do not ask before replacing what exists");
@@ -175,7 +176,10 @@ class Parser {
     command->add_flag("--force", options->force,
                       "cut the connections of those who use the old one");
     command->add_flag("--resume", options->resume,
-                      "go on with what a killed restore of this backup has staged");
+                      "go on with what a killed restore of this backup has staged; without BACKUP, "
+                      "complete the switch of several databases that was interrupted");
+    command->add_flag("--undo", options->undo,
+                      "undo the switch of several databases that was interrupted");
     command->add_flag("--in-place", options->in_place,
                       "fill the existing, empty database instead of replacing it");
     command->add_flag("--no-owner", options->no_owner,
@@ -184,7 +188,8 @@ class Parser {
         "\nWhat is replaced is kept beside it as NAME_before_TIME.\n\nExamples:\n"
         "  stillpoint restore latest                       # to where it came from\n"
         "  stillpoint restore latest:bank --to /tmp/bank.db\n"
-        "  stillpoint restore latest --table public.orders=public.orders_old");
+        "  stillpoint restore latest --table public.orders=public.orders_old\n"
+        "  stillpoint restore --resume                     # an interrupted switch");
     add_cleanup_command();
   }
 

@@ -77,7 +77,7 @@ struct VerifyCommand {
 };
 
 struct RestoreCommand {
-  std::string backup = {};
+  std::string backup = {};  // may be empty where an interrupted switch is gone on with
   std::vector<std::string> databases = {};
   std::vector<std::string> to = {};      // "URL" or "DATABASE=URL"
   std::vector<std::string> tables = {};  // "ns.t" or "ns.t=ns.t2"
@@ -86,6 +86,7 @@ struct RestoreCommand {
   bool dry_run = false;
   bool force = false;
   bool resume = false;
+  bool undo = false;
   bool in_place = false;
   bool no_owner = false;
 };

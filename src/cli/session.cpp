@@ -130,7 +130,7 @@ Result<void> run_job(const Session& session, const std::string& kind, const job:
   return job.result();
 }
 
-Result<std::string> state_dir(const Session& session) {
+std::string state_dir(const Session& session) {
   std::string folder = session.options.state_dir;
   if (folder.empty()) folder = session.config.state_dir;
   if (folder.empty() && ::geteuid() == 0) folder = "/var/lib/stillpoint";
@@ -138,7 +138,6 @@ Result<std::string> state_dir(const Session& session) {
     folder = environment("XDG_STATE_HOME") + "/stillpoint";
   }
   if (folder.empty()) folder = environment("HOME") + "/.local/state/stillpoint";
-  TRY_DURING("state folder", base::make_directories(folder));
   return folder;
 }
 

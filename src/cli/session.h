@@ -49,7 +49,7 @@ database::ReadOptions read_options(const ReadingOptions& options);
 // Runs work as a job, shows its progress, and hands stop requests on.
 Result<void> run_job(const Session& session, const std::string& kind, const job::Job::Work& work);
 
-// Where scratch files and journals go; created.
-Result<std::string> state_dir(const Session& session);
+// Where scratch files and journals go; it may not be there yet.
+std::string state_dir(const Session& session);
 
 }  // namespace stillpoint::cli

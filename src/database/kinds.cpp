@@ -4,14 +4,17 @@
 #include <filesystem>
 
 #include "base/text.h"
-#include "database/mysql/leftovers.h"
-#include "database/mysql/location.h"
-#include "database/mysql/mysql_database.h"
-#include "database/mysql/mysql_target.h"
-#include "database/postgresql/leftovers.h"
-#include "database/postgresql/location.h"
-#include "database/postgresql/postgresql_database.h"
-#include "database/postgresql/postgresql_target.h"
+#include "database/mysql/session/location.h"
+#include "database/mysql/source/mysql_database.h"
+#include "database/mysql/target/leftovers.h"
+#include "database/mysql/target/mysql_target.h"
+#include "database/mysql/target/schema_switchover.h"
+#include "database/postgresql/session/location.h"
+#include "database/postgresql/source/postgresql_database.h"
+#include "database/postgresql/target/database_switchover.h"
+#include "database/postgresql/target/leftovers.h"
+#include "database/postgresql/target/postgresql_target.h"
+#include "database/sqlite/file_switchover.h"
 #include "database/sqlite/leftovers.h"
 #include "database/sqlite/location.h"
 #include "database/sqlite/sqlite_database.h"
@@ -28,7 +31,9 @@ const std::vector<Kind>& kinds() {
        mysql::open_database,
        mysql::open_target,
        mysql::shown_url,
+       mysql::shown_url,
        mysql::scratch_url,
+       mysql::open_switchover,
        mysql::leftovers,
        mysql::remove_leftover},
       {"postgresql",
@@ -36,7 +41,9 @@ const std::vector<Kind>& kinds() {
        postgresql::open_database,
        postgresql::open_target,
        postgresql::shown_url,
+       postgresql::shown_url,
        postgresql::scratch_url,
+       postgresql::open_switchover,
        postgresql::leftovers,
        postgresql::remove_leftover},
       {"sqlite",
@@ -44,7 +51,9 @@ const std::vector<Kind>& kinds() {
        sqlite::open_database,
        sqlite::open_target,
        sqlite::shown_url,
+       sqlite::whole_url,
        sqlite::scratch_url,
+       sqlite::open_switchover,
        sqlite::leftovers,
        sqlite::remove_leftover},
   };
@@ -92,6 +101,11 @@ Result<std::unique_ptr<Hold>> Database::hold_writes(const std::vector<std::strin
                     "use a pause instead of the commit gate"});
 }
 
+Result<std::string> Target::hand_over() {
+  return fail(Error{Errc::unsupported, "switch several databases together: this kind cannot",
+                    "restore one at a time: --database NAME"});
+}
+
 Result<const Kind*> kind_of(std::string_view url) {
   const std::string_view scheme = scheme_of(url);
   std::vector<std::string> known;
@@ -106,6 +120,13 @@ Result<const Kind*> kind_of(std::string_view url) {
   // A URL is not printed whole: there may be a password in it.
   const std::string shown = scheme.empty() ? std::string(url) : std::string(scheme) + ":";
   return unknown("open " + shown, shown, known);
+}
+
+bool same_place(std::string_view one, std::string_view other) {
+  const auto kind = kind_of(one);
+  const auto other_kind = kind_of(other);
+  return kind && other_kind && *kind == *other_kind &&
+         (*kind)->identity(one) == (*kind)->identity(other);
 }
 
 Result<const Kind*> kind_named(std::string_view name) {

@@ -15,6 +15,14 @@ TEST(Kinds, AreFoundByUrlPathAndName) {
   EXPECT_EQ(kind_of("postgres://host/a").value()->name, "postgresql");
 }
 
+TEST(Kinds, TellTheSamePlaceUnderEverySpelling) {
+  EXPECT_TRUE(same_place("/srv/a.db", "sqlite:///srv/./a.db"));
+  EXPECT_FALSE(same_place("/srv/a.db", "/srv/b.db"));
+  EXPECT_TRUE(same_place("postgresql://me:secret@h/a", "postgresql://me@h/a"));
+  EXPECT_FALSE(same_place("postgresql://me@h/a", "postgresql://me@h/b"));
+  EXPECT_FALSE(same_place("/srv/a.db", "postgresql:///srv/a.db"));
+}
+
 TEST(Kinds, NamesTheKnownOnesWhereAnotherIsAsked) {
   const Error error = kind_of("sqlitee:///srv/a.db").error();
   EXPECT_EQ(error.code, Errc::unsupported);

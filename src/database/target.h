@@ -10,6 +10,7 @@
 
 #include "base/result.h"
 #include "database/database.h"
+#include "database/switchover.h"
 
 namespace stillpoint::database {
 
@@ -87,8 +88,12 @@ class Target {
   // Returns where the old data is kept, empty where there was none.
   virtual Result<std::string> swap() = 0;
   virtual Result<void> unfence() = 0;
-  // Removes what was staged; after swap() it does nothing.
+  // Removes what was staged; after swap() or hand_over() it does nothing.
   virtual Result<void> discard() = 0;
+  // Instead of fence() to unfence(), where several databases are switched together: what was
+  // verified outlives this object, and Kind::open_switchover takes the ticket. JSON, without
+  // secrets. Only of a target that replaces what exists.
+  virtual Result<std::string> hand_over();
 };
 
 // Something that Stillpoint made beside a database and that is no longer needed, or perhaps not.
@@ -99,6 +104,7 @@ struct Leftover {
   std::string description = {};  // "database bank_before_20261121T083000Z (12.0 MiB)"
   std::uint64_t bytes = 0;
   bool in_use = false;  // somebody works with it: it is not removed
+  bool ready = false;   // of what is staged: nothing is missing but the switch
 };
 
 // A kind of database: one line in the table of kinds.cpp.
@@ -110,9 +116,13 @@ struct Kind {
                                                  const RestoreOptions& options);
   // The URL as it may be shown and kept: without secrets.
   std::string (*shown)(std::string_view url);
+  // The same for every spelling of the same place; it may be shown, too.
+  std::string (*identity)(std::string_view url);
   // Where a drill stages: a URL that does not disturb the original. Files may go to `path`, which
   // nobody else uses.
   std::string (*scratch)(std::string_view url, const std::string& path);
+  Result<std::unique_ptr<Switchover>> (*open_switchover)(const Address& address,
+                                                         const std::string& ticket);
   Result<std::vector<Leftover>> (*leftovers)(const Address& address);
   Result<void> (*remove)(const Address& address, const Leftover& leftover);
 };
@@ -121,5 +131,7 @@ struct Kind {
 // one that ends in .db, .sqlite or .sqlite3, is an SQLite database.
 Result<const Kind*> kind_of(std::string_view url);
 Result<const Kind*> kind_named(std::string_view name);
+// Whether two URLs name the same database.
+bool same_place(std::string_view one, std::string_view other);
 
 }  // namespace stillpoint::database

@@ -38,6 +38,8 @@ std::string_view folder_of(FileKind kind) {
       return "locks/";
     case FileKind::record:
       return "snapshots/";
+    case FileKind::journal:
+      return "journals/";
   }
   return "";
 }

@@ -17,9 +17,9 @@
 
 namespace stillpoint::repository {
 
-enum class FileKind { pack, index, key, lock, record };
+enum class FileKind { pack, index, key, lock, record, journal };
 
-// "data/ab/ab12…", "index/…", "snapshots/…"
+// "data/ab/ab12…", "index/…", "snapshots/…"; "journals/…" is ours and not restic's.
 std::string name_of_file(FileKind kind, const Id& id);
 
 // Thread-safe once it is open. It takes no lock by itself (lock.h).

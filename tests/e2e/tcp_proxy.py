@@ -16,6 +16,7 @@ class Proxy:
         self.open = set()
         self.passed = 0
         self.limit = None
+        self.at_limit = self.cut
         self.closed = False
         threading.Thread(target=self.accept, daemon=True).start()
         test.addCleanup(self.close)
@@ -56,7 +57,7 @@ class Proxy:
                     broken = self.is_broken()
                 target.sendall(part)
                 if broken:
-                    self.cut()
+                    self.at_limit()
                     return
             target.shutdown(socket.SHUT_WR)
         except OSError:
@@ -77,10 +78,11 @@ class Proxy:
         for one in all_open:
             reset(one)
 
-    def break_after(self, count):
-        """From then on nothing passes, and nobody gets in, until heal()."""
+    def break_after(self, count, then=None):
+        """From then on nothing passes, and nobody gets in, until heal(). All connections are cut,
+        unless something else is to be done."""
         with self.lock:
-            self.passed, self.limit = 0, count
+            self.passed, self.limit, self.at_limit = 0, count, then or self.cut
 
     def heal(self):
         with self.lock:

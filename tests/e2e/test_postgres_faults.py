@@ -227,6 +227,18 @@ class Network(Faults):
         self.assert_restored_or_old(str(outcome))
 
 
+class SlowConsumer(Faults):
+    def test_the_snapshot_has_a_deadline(self):
+        """A repository that takes too little keeps the server's old rows for so long only."""
+        outcome = self.stillpoint("backup", self.url("bank"), "--limit-rate", "1MiB",
+                                  "--snapshot-max", "0.0005", "--json", expect=support.FAILURE)
+        self.is_failed_well(outcome, str(outcome))
+        self.assertIn("--snapshot-max", outcome.error()["advice"])
+        self.assert_no_sessions()
+        self.assertEqual(self.backups(), [])
+        self.backup(self.url("bank"))
+
+
 class NoSpace(Faults):
     def small_place(self, mebibytes):
         """For the server's user, on a file system of its own."""

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <nlohmann/json.hpp>
 
+#include "backup/switch_journal.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "cli/commands/commands.h"
@@ -37,6 +38,34 @@ Result<std::vector<Found>> find_leftovers(const CleanupCommand& command, const S
   return all;
 }
 
+// In the state folder, and in the repository where one can be opened.
+Result<std::vector<backup::SwitchJournal>> interrupted_switches(const Session& session) {
+  const std::string folder = state_dir(session);
+  if (repository_url(session)) {
+    const auto reading = open_for_reading(session, false);
+    if (reading) return backup::SwitchJournals(folder, reading->repository.get()).list();
+    log(LogLevel::warning, "the repository is not asked for interrupted switches: {}",
+        reading.error().message);
+  }
+  return backup::SwitchJournals(folder, nullptr).list();
+}
+
+// What an interrupted switch may need to be completed or undone is not left over.
+Result<void> spare_switches(std::vector<Found>& all, const Session& session) {
+  if (all.empty()) return {};
+  const auto journals = TRY_DURING("clean up", interrupted_switches(session));
+  for (const backup::SwitchJournal& journal : journals) {
+    for (const backup::SwitchEntry& entry : journal.databases) {
+      for (Found& found : all) {
+        if (!database::same_place(found.address.url, entry.url)) continue;
+        found.leftover.in_use = true;
+        found.leftover.description += ", needed to complete or undo an interrupted switch";
+      }
+    }
+  }
+  return {};
+}
+
 void report(const std::vector<Found>& all, const Session& session, bool removing) {
   if (session.options.json) {
     Json list = Json::array();
@@ -68,6 +97,7 @@ void report(const std::vector<Found>& all, const Session& session, bool removing
 
 Result<int> run(const CleanupCommand& command, const Session& session) {
   std::vector<Found> all = TRY(find_leftovers(command, session));
+  TRY(spare_switches(all, session));
   bool complete = true;
   for (Found& found : all) {
     if (!command.yes) break;

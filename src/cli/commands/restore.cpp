@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "backup/restore_job.h"
+#include "backup/switch_job.h"
 #include "base/text.h"
 #include "cli/commands/commands.h"
 #include "cli/exit_code.h"
@@ -29,6 +30,20 @@ Result<database::TableChoice> table_choice_of(const std::string& text) {
                     "write --table schema.table, or --table schema.table=schema.new_name"});
 }
 
+struct Destination {
+  std::string database = {};  // empty: not said
+  std::string url = {};
+};
+
+// Of "URL" or "DATABASE=URL"; an equals sign may be the URL's.
+Destination destination_of(const std::string& to) {
+  const std::size_t equals = to.find('=');
+  const std::string front = to.substr(0, equals);
+  const bool named = equals != std::string::npos && front.find('/') == std::string::npos &&
+                     front.find(':') == std::string::npos;
+  return named ? Destination{front, to.substr(equals + 1)} : Destination{{}, to};
+}
+
 // "URL" for a backup of one database, "DATABASE=URL" else.
 Result<backup::RestoreRequest> request_of(const RestoreCommand& command,
                                           const backup::Manifest& manifest,
@@ -45,12 +60,9 @@ Result<backup::RestoreRequest> request_of(const RestoreCommand& command,
     request.options.tables.push_back(TRY(table_choice_of(table)));
   }
   for (const std::string& to : command.to) {
-    const std::size_t equals = to.find('=');
-    const std::string front = to.substr(0, equals);
-    const bool named = equals != std::string::npos && front.find('/') == std::string::npos &&
-                       front.find(':') == std::string::npos;  // else it is of a URL
-    if (named) {
-      request.to[front] = to.substr(equals + 1);
+    const Destination destination = destination_of(to);
+    if (!destination.database.empty()) {
+      request.to[destination.database] = destination.url;
       continue;
     }
     const auto& chosen = command.databases;
@@ -129,9 +141,66 @@ void report(const std::vector<backup::RestoredDatabase>& done, const Session& se
   }
 }
 
+backup::SwitchJournals journals_of(const Session& session, const Reading& reading) {
+  return {state_dir(session), reading.repository.get()};
+}
+
+void report_finished(const backup::SwitchJournal& journal, const Session& session, bool undone,
+                     const std::vector<backup::RestoredDatabase>& done) {
+  if (session.options.json) {
+    Json databases = Json::array();
+    for (const auto& one : done) {
+      databases.push_back({{"name", one.name}, {"url", one.url}, {"kept", one.kept}});
+    }
+    print_json({{"type", "switch"},
+                {"backup", journal.backup},
+                {"undone", undone},
+                {"databases", databases}});
+    return;
+  }
+  if (session.options.quiet) return;
+  for (const auto& one : done) {
+    print(fmt::format("{} {}\n", undone ? "as before:" : "restored: ", base::printable(one.url)));
+    if (!one.kept.empty()) print("  the old one is kept as " + base::printable(one.kept) + "\n");
+  }
+}
+
+// Completes or undoes every switch that was interrupted. The databases are let in by what the
+// configuration knows, or by the URLs of --to, which may have a password.
+Result<int> finish_switches(const RestoreCommand& command, const Session& session) {
+  const Reading reading = TRY(open_for_reading(session, false));
+  const backup::SwitchJournals journals = journals_of(session, reading);
+  const auto all = TRY(journals.list());
+  if (all.empty()) {
+    return fail(Error{Errc::not_found, "restore: no switch of several databases was interrupted",
+                      "to go on with what a killed restore has staged, name its backup: "
+                      "stillpoint restore BACKUP --resume"});
+  }
+  backup::FinishRequest request{known_databases(session), command.force, command.undo};
+  for (const std::string& to : command.to) {
+    request.known.insert(request.known.begin(), {{}, {destination_of(to).url, {}, {}}, {}});
+  }
+  for (const backup::SwitchJournal& journal : all) {
+    std::vector<backup::RestoredDatabase> done;
+    TRY(run_job(session, "restore", [&](job::Job::Context& context) -> Result<void> {
+      done = TRY(backup::finish_switch(journal, journals, request, context));
+      return {};
+    }));
+    report_finished(journal, session, command.undo, done);
+  }
+  return exit_done;
+}
+
 }  // namespace
 
 Result<int> run(const RestoreCommand& command, const Session& session) {
+  if (command.undo || (command.resume && command.backup.empty())) {
+    return finish_switches(command, session);
+  }
+  if (command.backup.empty()) {
+    return fail(Error{Errc::invalid, "restore: no backup is named",
+                      "name one: stillpoint restore latest; see: stillpoint list"});
+  }
   const Reading reading = TRY(open_for_reading(session, true));
   const auto backup = TRY(backup::find_backup(*reading.repository, command.backup, session.stop));
   const auto manifest = TRY(backup::load_manifest(*reading.repository, backup, session.stop));
@@ -147,9 +216,10 @@ Result<int> run(const RestoreCommand& command, const Session& session) {
   }
   if (!session.options.quiet) std::cerr << describe(plan);
   TRY(confirm(plan, command.yes));
+  const backup::SwitchJournals journals = journals_of(session, reading);
   std::vector<backup::RestoredDatabase> done;
   TRY(run_job(session, "restore", [&](job::Job::Context& context) -> Result<void> {
-    done = TRY(backup::restore(*reading.repository, plan, context));
+    done = TRY(backup::restore(*reading.repository, plan, journals, context));
     return {};
   }));
   report(done, session, backup.record.id.hex());

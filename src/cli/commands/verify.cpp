@@ -41,8 +41,10 @@ Result<int> run(const VerifyCommand& command, const Session& session) {
   const Reading reading = TRY(open_for_reading(session, true));
   const auto backup = TRY(backup::find_backup(*reading.repository, command.backup, session.stop));
   std::string parent = command.scratch;
-  if (parent.empty()) parent = TRY(state_dir(session))
-  .append("/scratch");
+  if (parent.empty()) {
+    parent = state_dir(session) + "/scratch";
+    TRY_DURING("state folder", base::make_directories(state_dir(session)));
+  }
   const Scratch scratch = TRY(Scratch::make(parent));
   backup::RestoreRequest request;
   request.known = known_databases(session);

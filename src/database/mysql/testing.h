@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "database/address.h"
-#include "database/mysql/connection.h"
+#include "database/mysql/session/connection.h"
 #include "database/testing_server.h"
 
 namespace stillpoint::database::mysql::testing {

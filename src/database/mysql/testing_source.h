@@ -15,7 +15,7 @@
 
 #include "base/program.h"
 #include "base/text.h"
-#include "database/mysql/mysql_database.h"
+#include "database/mysql/source/mysql_database.h"
 #include "database/mysql/testing.h"
 #include "database/sqlite/testing.h"
 #include "database/testing.h"

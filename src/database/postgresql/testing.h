@@ -10,7 +10,7 @@
 #include <sys/types.h>
 
 #include "database/address.h"
-#include "database/postgresql/connection.h"
+#include "database/postgresql/session/connection.h"
 
 namespace stillpoint::database::postgresql::testing {
 

@@ -22,16 +22,6 @@ Error rename_error(const std::string& from, const std::string& to, int error_num
   return base::system_error("rename " + from + " to " + to, error_number);
 }
 
-// Never replaces a file.
-Result<void> rename_new(const std::string& from, const std::string& to) {
-  int error = rename_with(from, to, RENAME_NOREPLACE);
-  if (error == EINVAL || error == ENOSYS) {
-    error = exists(to) ? EEXIST : rename_with(from, to, 0);
-  }
-  if (error != 0) return fail(rename_error(from, to, error));
-  return {};
-}
-
 // For file systems that cannot exchange two names: `path` is missing for a moment.
 Result<void> switch_in_turn(const std::string& staged, const std::string& path,
                             const std::string& kept, const Check& check) {
@@ -71,6 +61,15 @@ std::string kept_name(const std::string& path, base::Time now) {
   };
   for (int count = 2; taken(); ++count) name = fmt::format("{}_{}{}", front, count, extension);
   return name;
+}
+
+Result<void> rename_new(const std::string& from, const std::string& to) {
+  int error = rename_with(from, to, RENAME_NOREPLACE);
+  if (error == EINVAL || error == ENOSYS) {
+    error = exists(to) ? EEXIST : rename_with(from, to, 0);
+  }
+  if (error != 0) return fail(rename_error(from, to, error));
+  return {};
 }
 
 Result<void> move_side_files(const std::string& from, const std::string& to) {

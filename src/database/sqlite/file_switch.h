@@ -20,6 +20,8 @@ std::string follow_links(const std::string& path);
 // "/srv/bank_before_20261121T083000Z.db", with a counter when there is such a file.
 std::string kept_name(const std::string& path, base::Time now);
 
+// Never replaces a file.
+Result<void> rename_new(const std::string& from, const std::string& to);
 // Renames the side files of `from` to those of `to`; all of them or none.
 Result<void> move_side_files(const std::string& from, const std::string& to);
 

@@ -21,6 +21,7 @@ namespace stillpoint::database::sqlite {
 namespace {
 
 constexpr std::string_view staged_mark = ".stillpoint-";
+constexpr std::string_view ready_mark = ".stillpoint-ready-";
 constexpr std::string_view kept_mark = "_before_";
 
 // The process that staged "bank.db.stillpoint-4711-k3v9"; nothing where the name is another's.
@@ -58,6 +59,10 @@ std::string staged_name(const std::string& path) {
   return fmt::format("{}{}{}-{}", path, staged_mark, ::getpid(), base::random_token());
 }
 
+std::string ready_name(const std::string& path) {
+  return path + std::string(ready_mark) + base::random_token();
+}
+
 Result<std::vector<Leftover>> leftovers_of(const std::string& path) {
   const std::filesystem::path file(path);
   std::vector<Leftover> found;
@@ -72,6 +77,10 @@ Result<std::vector<Leftover>> leftovers_of(const std::string& path) {
     if (const auto pid = stager_of(name, file.filename().string())) {
       leftover.in_use = ::kill(*pid, 0) == 0 || errno != ESRCH;
       leftover.description = leftover.name + size + ", staged by a restore";
+    } else if (name.starts_with(file.filename().string() + std::string(ready_mark))) {
+      leftover.ready = true;
+      leftover.description =
+          leftover.name + size + ", staged by a restore and ready to be switched";
     } else if (is_kept(name, file)) {
       leftover.what = Leftover::What::kept;
       leftover.in_use = !TRY(base::openers_of(leftover.name))

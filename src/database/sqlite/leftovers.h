@@ -12,6 +12,8 @@ namespace stillpoint::database::sqlite {
 
 // A new name beside `path` for what this process stages: the name tells the process.
 std::string staged_name(const std::string& path);
+// And for what outlives the process, to be switched.
+std::string ready_name(const std::string& path);
 Result<std::vector<Leftover>> leftovers_of(const std::string& path);
 
 Result<std::vector<Leftover>> leftovers(const Address& address);

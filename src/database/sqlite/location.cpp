@@ -25,6 +25,11 @@ std::string shown_url(std::string_view url) {
   return std::string(url);
 }
 
+std::string whole_url(std::string_view url) {
+  const auto path = path_of(url);
+  return path ? "sqlite://" + *path : std::string(url);
+}
+
 std::string scratch_url(std::string_view, const std::string& path) {
   return "sqlite://" + path + ".db";
 }

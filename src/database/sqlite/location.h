@@ -13,6 +13,7 @@ Result<std::string> path_of(std::string_view url);
 
 // There are no secrets in these URLs.
 std::string shown_url(std::string_view url);
+std::string whole_url(std::string_view url);  // with the absolute path
 std::string scratch_url(std::string_view url, const std::string& path);
 
 }  // namespace stillpoint::database::sqlite

@@ -1,11 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "database/sqlite/sqlite_target.h"
 
-#include <array>
 #include <cerrno>
 #include <filesystem>
-#include <set>
-#include <thread>
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -15,7 +12,6 @@
 #include "base/file.h"
 #include "base/process.h"
 #include "base/text.h"
-#include "database/sqlite/connection.h"
 #include "database/sqlite/file_switch.h"
 #include "database/sqlite/leftovers.h"
 #include "database/sqlite/location.h"
@@ -69,33 +65,6 @@ Result<void> take_over_rights(const base::File& file, const struct stat& old) {
     return fail(base::system_error("change its mode", errno));
   }
   return {};
-}
-
-// Bytes 0x40000000 to 0x400001ff are where SQLite's users hold their locks. The lock belongs to the
-// descriptor, so that it stays when others of this process are closed.
-Result<void> lock_alone(const base::File& file) {
-  struct flock lock = {};
-  lock.l_type = F_WRLCK;
-  lock.l_whence = SEEK_SET;
-  lock.l_start = 0x40000000;
-  lock.l_len = 512;
-  const base::Deadline deadline(std::chrono::seconds(2));
-  while (::fcntl(file.descriptor(), F_OFD_SETLK, &lock) != 0) {
-    if (errno != EAGAIN && errno != EACCES) return fail(base::system_error("lock it", errno));
-    if (deadline.passed()) {
-      return fail(Error{Errc::busy, "somebody whom /proc does not show has it open",
-                        "end whatever uses it, perhaps another user's or on another machine"});
-    }
-    std::this_thread::sleep_for(std::chrono::milliseconds(20));
-  }
-  return {};
-}
-
-bool has_header(const base::File& file) {
-  constexpr std::string_view magic("SQLite format 3\0", 16);
-  std::array<Byte, magic.size()> start = {};
-  const auto size = file.read_at(start, 0);
-  return size && base::text_of(ByteView(start).first(*size)) == magic;
 }
 
 }  // namespace
@@ -158,7 +127,8 @@ Result<void> SqliteTarget::prepare(const Content& content, std::stop_token) {
   TRY_DURING("restore to " + path_, check_room(folder(), content.bytes));
   const std::vector<Leftover> left = TRY(leftovers_of(path_));
   for (const Leftover& leftover : left) {
-    const bool dead = leftover.what == Leftover::What::staged && !leftover.in_use;
+    const bool dead =
+        leftover.what == Leftover::What::staged && !leftover.in_use && !leftover.ready;
     if (dead) ::unlink(leftover.name.c_str());  // the next one beside us may have been faster
   }
   const std::string staged = staged_name(path_);
@@ -190,92 +160,34 @@ Result<void> SqliteTarget::verify(std::stop_token stop) {
   return {};
 }
 
-Result<void> SqliteTarget::refuse_users() const {
-  std::set<std::string> users;
-  for (const std::string& suffix : {std::string(), std::string("-wal"), std::string("-shm")}) {
-    if (!exists(path_ + suffix)) continue;
-    const auto found = TRY(base::openers_of(path_ + suffix));
-    users.insert(found.begin(), found.end());
-  }
-  if (users.empty()) return {};
-  return fail(Error{
-      Errc::busy,
-      "replace " + path_ + ": it is open in " + base::join({users.begin(), users.end()}, ", "),
-      "end them, and run the same command again"});
-}
-
-// The lock is the one that SQLite itself takes to be alone with a file, so that it keeps everybody
-// out, also those whom /proc does not show, and works where the file is damaged. Nothing is opened
-// by SQLite, which would undo the journal of a killed process at once.
 Result<void> SqliteTarget::fence() {
-  TRY(refuse_users());
-  if (exists(path_)) {
-    const std::string what = "keep others out of " + path_;
-    base::File file = TRY_DURING(what, base::File::open(path_, O_RDWR));
-    TRY_DURING(what, lock_alone(file));
-    lock_ = std::move(file);
-  }
-  fenced_ = true;
-  return {};
-}
-
-// Makes the old database whole without the files beside it, and removes them: a crash in between
-// leaves it as good as it was.
-Result<void> SqliteTarget::settle_old() const {
-  // Without SQLite's locks, since we hold them; alone, so that a log needs no shared memory.
-  Connection old = TRY(Connection::open(path_, SQLITE_OPEN_READWRITE, "unix-none"));
-  old.keep_log();
-  TRY(old.execute("PRAGMA locking_mode=EXCLUSIVE"));
-  TRY(old.execute("SELECT 1 FROM sqlite_schema LIMIT 1"));  // undoes what a journal says
-  if (TRY(old.text("PRAGMA journal_mode")) == "wal") {
-    const std::int64_t held_up = TRY(old.number("PRAGMA wal_checkpoint(TRUNCATE)"));
-    struct stat info = {};
-    const bool left = ::stat((path_ + "-wal").c_str(), &info) == 0 && info.st_size > 0;
-    if (held_up != 0 || left) return fail(Errc::busy, "its log could not be moved into it");
-  }
-  for (const std::string& suffix : side_suffixes) {
-    if (::unlink((path_ + suffix).c_str()) != 0 && errno != ENOENT) {
-      return fail(base::system_error("remove " + path_ + suffix, errno));
-    }
-  }
-  return {};
+  if (staged_.empty()) return fail(Errc::internal, "fence without data");
+  switch_.emplace(TRY(make_ticket(path_, staged_)));
+  return switch_->close(false);
 }
 
 Result<std::string> SqliteTarget::swap() {
-  if (!fenced_ || staged_.empty()) return fail(Errc::internal, "swap without fence or data");
-  TRY(refuse_users());
-  const bool old = exists(path_);
-  const std::string kept = kept_name(path_, base::now());
-  if (old && has_header(lock_)) {
-    Result<void> settled = settle_old();
-    if (!settled && settled.error().code != Errc::corrupt) {
-      return fail(std::move(settled.error()).during("replace " + path_));
-    }
-  }
-  // Those of a damaged or missing database go with it: they must never meet the new one.
-  TRY_DURING("replace " + path_, move_side_files(path_, kept));
-  const auto check = [&](const std::string& old_now) -> Result<void> {
-    const auto users = TRY(base::openers_of(old_now));
-    if (users.empty()) return {};
-    return fail(Error{Errc::busy, "it was opened by " + base::join(users, ", "),
-                      "end them, and run the same command again"});
-  };
-  Result<void> switched = base::sync_directory(folder());
-  if (switched) switched = switch_files(staged_, path_, kept, check);
-  if (!switched) {
-    TRY(move_side_files(kept, path_));
-    return fail(std::move(switched.error()).during("replace " + path_));
-  }
+  if (!switch_) return fail(Errc::internal, "swap without fence");
+  std::string kept = TRY(switch_->swap());
   staged_.clear();
   TRY(unfence());
-  TRY(base::sync_directory(folder()));
-  return old ? kept : std::string();
+  return kept;
 }
 
 Result<void> SqliteTarget::unfence() {
-  lock_.close();
-  fenced_ = false;
+  switch_.reset();
   return {};
+}
+
+// Under a name that says so: what a dead process has staged is removed by the next restore.
+Result<std::string> SqliteTarget::hand_over() {
+  const std::string ready = ready_name(path_);
+  TRY(rename_new(staged_, ready));
+  staged_ = ready;
+  TRY(base::sync_directory(folder()));
+  const FileTicket ticket = TRY(make_ticket(path_, staged_));
+  staged_.clear();
+  return encode_ticket(ticket);
 }
 
 Result<void> SqliteTarget::discard() {

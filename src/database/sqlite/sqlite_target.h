@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 
-#include "base/file.h"
+#include "database/sqlite/file_switchover.h"
 #include "database/target.h"
 
 namespace stillpoint::database::sqlite {
 
-// A database file to be put in place of `path`. While the fence holds the old file's lock, that
-// file is only touched through SQLite (see SqliteDatabase) or by name: stat, rename.
+// A database file to be put in place of `path`.
 class SqliteTarget final : public Target {
  public:
   explicit SqliteTarget(const std::string& path, const RestoreOptions& options = {});
@@ -28,19 +28,17 @@ class SqliteTarget final : public Target {
   Result<std::string> swap() override;
   Result<void> unfence() override;
   Result<void> discard() override;
+  Result<std::string> hand_over() override;
 
  private:
   Result<bool> check_path() const;
-  Result<void> refuse_users() const;
-  Result<void> settle_old() const;
   std::string folder() const;
 
   const RestoreOptions options_;
   std::vector<Object> expected_;
   std::string path_;    // with symbolic links followed: the file that is replaced
   std::string staged_;  // empty: nothing is staged
-  base::File lock_;     // on the old file
-  bool fenced_ = false;
+  std::optional<FileSwitchover> switch_;
 };
 
 Result<std::unique_ptr<Target>> open_target(const Address& address, const RestoreOptions& options);

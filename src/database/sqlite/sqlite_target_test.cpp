@@ -150,6 +150,7 @@ TEST(SqliteTarget, NamesWhoHasItOpen) {
   });
   user.wait_until_ready();
   SqliteTarget target(path);
+  ASSERT_TRUE(target.prepare(bytes(10), {}));
   EXPECT_NE(target.inspect().value().used_by.at(0).find(user.id()), std::string::npos);
   const auto fenced = target.fence();
   ASSERT_FALSE(fenced);
@@ -227,6 +228,46 @@ TEST_P(Killed, InTheMiddleOfTheSwitchLeavesTheOldOrTheNew) {
     EXPECT_EQ(ask(path, "PRAGMA integrity_check"), "ok") << points;
   }
   EXPECT_GT(points, 5);
+}
+
+// Whether the switch, killed right before its `number`th change of files, came to its end.
+bool switch_with_ticket(const Folder& folder, const std::string& mode, int number, bool undo) {
+  const std::string path = folder / "a.db";
+  make_killed(folder, mode);
+  Client(folder / "b.db").run("CREATE TABLE t(x); INSERT INTO t VALUES('restored')");
+  SqliteTarget target(path);
+  EXPECT_TRUE(testing::stage_all(target, backup_of(folder / "b.db")));
+  const FileTicket ticket = decode_ticket(target.hand_over().value()).value();
+  const bool killed = killed_before_change(
+      number, [] {},
+      [&] {
+        FileSwitchover one(ticket);
+        if (!one.close(false) || !one.swap() || !one.open()) ::_exit(1);
+      });
+  FileSwitchover again(ticket);
+  if (undo) {
+    EXPECT_TRUE(again.swap_back() && again.open() && again.discard()) << number;
+  } else {
+    EXPECT_TRUE(again.close(false) && again.swap() && again.open()) << number;
+  }
+  return !killed;
+}
+
+TEST_P(Killed, InTheMiddleOfASwitchWithATicketIsGoneOnWithOrUndone) {
+  const std::string old = GetParam() == "wal" ? "new,old" : "old";
+  for (const bool undo : {false, true}) {
+    bool ended = false;
+    for (int number = 1; !ended; ++number) {
+      const Folder folder;
+      ended = switch_with_ticket(folder, GetParam(), number, undo);
+      EXPECT_EQ(ask(folder / "a.db", all_rows), undo ? old : "restored") << number;
+      EXPECT_EQ(ask(folder / "a.db", "PRAGMA integrity_check"), "ok") << number;
+      for (const auto& [name, content] : folder.files()) {
+        EXPECT_EQ(name.find("stillpoint-"), std::string::npos) << name << " at " << number;
+      }
+      EXPECT_TRUE(!ended || number > 5) << number;
+    }
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(Modes, Killed, ::testing::Values("wal", "delete"),

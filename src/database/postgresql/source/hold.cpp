@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "database/postgresql/source/hold.h"
+
+#include <algorithm>
+#include <chrono>
+
+#include "base/text.h"
+#include "database/postgresql/source/table_locks.h"
+
+namespace stillpoint::database::postgresql {
+namespace {
+
+std::string milliseconds_of(base::Duration time) {
+  const auto count = std::chrono::floor<std::chrono::milliseconds>(time).count();
+  return std::to_string(std::max<long long>(count, 1));  // 0 would be no limit
+}
+
+// The lock lives as long as the transaction of its session. Whatever happens to us, the server ends
+// the session once it has been idle for the time allowed.
+class TableHold final : public Hold {
+ public:
+  TableHold(Connection session, base::Duration hold_max)
+      : session_(std::move(session)), hold_max_(hold_max), over_(hold_max) {}
+  ~TableHold() override {
+    if (released_ || !session_.usable()) return;
+    session_.limit(base::Deadline(std::chrono::seconds(1)));
+    (void)session_.execute("ROLLBACK");
+  }
+
+  Result<void> release() override {
+    released_ = true;
+    session_.limit(base::Deadline(std::chrono::seconds(10)));
+    // COMMIT of a transaction that has failed answers without an error; the SELECT does not.
+    TRY_DURING("release the tables", session_.execute("SELECT 1; COMMIT"));
+    if (over_.passed()) {
+      return fail(Error{
+          Errc::busy,
+          "release the tables: they were held for longer than " + base::display_duration(hold_max_),
+          "allow more with hold_max, or open fewer snapshots in one window"});
+    }
+    return {};
+  }
+
+ private:
+  Connection session_;
+  base::Duration hold_max_;
+  base::Deadline over_;
+  bool released_ = false;
+};
+
+struct Wanted {
+  std::vector<std::string> quoted;
+  std::vector<Oid> oids;
+};
+
+Result<Wanted> find_tables(Connection& session, const std::vector<std::string>& tables) {
+  Wanted wanted;
+  std::vector<std::string> forbidden;
+  for (const std::string& shown : tables) {
+    const QualifiedName name = TRY(parse_qualified(shown));
+    const std::string quoted = quote_qualified(name.schema, name.name);
+    const Row row = TRY(session.row(
+        "SELECT coalesce(c.oid, 0), coalesce(c.relkind IN ('r', 'p'), false),"
+        " has_table_privilege(c.oid, 'UPDATE, DELETE, TRUNCATE'), quote_ident(current_user)"
+        " FROM (SELECT to_regclass($1) AS oid) t LEFT JOIN pg_class c ON c.oid = t.oid",
+        {quoted}));
+    if (!row.flag(1)) {
+      return fail(Error{Errc::not_found, "there is no table " + base::printable(shown),
+                        "names are written schema.table"});
+    }
+    if (!row.flag(2)) forbidden.push_back("GRANT UPDATE ON " + quoted + " TO " + row.text(3) + ";");
+    wanted.quoted.push_back(quoted);
+    wanted.oids.push_back(static_cast<Oid>(row.number(0)));
+  }
+  if (forbidden.empty()) return wanted;
+  return fail(Error{Errc::denied, "holding writes needs the right to update the tables",
+                    "as a superuser, in this database: " + base::join(forbidden, " ")});
+}
+
+// From a second session: whoever wants to write is refused.
+Result<void> prove(Connection& asking, const Wanted& wanted, const base::Deadline& deadline) {
+  asking.limit(deadline);
+  for (const std::string& table : wanted.quoted) {
+    const Result<void> locked =
+        asking.execute("BEGIN; LOCK TABLE " + table + " IN ROW EXCLUSIVE MODE NOWAIT");
+    const bool refused = !locked && asking.last_state() == "55P03";
+    if (asking.usable()) TRY(asking.execute("ROLLBACK"));
+    if (refused) continue;
+    asking.unlimit();
+    if (!locked) return fail(Error(locked.error()).during("prove that writers wait"));
+    return fail(Error{Errc::unsupported,
+                      "another session can write to " + table + " although we hold it",
+                      "the lock does not hold here: is this one server, without a proxy?"});
+  }
+  asking.unlimit();
+  return {};
+}
+
+Result<void> check_place(Connection& session, const ServerIdentity& identity) {
+  if (identity.standby) {
+    return fail(Error{Errc::unsupported, "it is a standby: writes happen on its primary",
+                      "name the primary in the URL"});
+  }
+  TRY(refuse_pooler(session));
+  if (identity.system.empty()) return {};
+  const Row row =
+      TRY(session.row("SELECT system_identifier, pg_is_in_recovery() FROM pg_control_system()"));
+  if (row.text(0) != identity.system || row.flag(1)) {
+    return fail(Errc::unsupported, "the second session is not on the same server as the first");
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Hold>> hold_tables(Connection& holder, Connection& asking,
+                                          const ServerIdentity& identity,
+                                          const std::vector<std::string>& tables,
+                                          base::Deadline deadline, base::Duration hold_max) {
+  const std::string doing = "hold writes to " + base::join(tables, ", ");
+  Connection session =
+      TRY_DURING(doing, Connection::connect({}, {.like = &holder, .time_max = deadline.left()}));
+  session.limit(deadline);
+  TRY_DURING(doing, check_place(session, identity));
+  const Wanted wanted = TRY_DURING(doing, find_tables(session, tables));
+  const std::string time = milliseconds_of(deadline.left());
+  const Result<void> locked =
+      session.execute("SET idle_in_transaction_session_timeout = " + milliseconds_of(hold_max) +
+                      "; BEGIN READ WRITE; SET LOCAL lock_timeout = " + time + "; LOCK TABLE " +
+                      base::join(wanted.quoted, ", ") + " IN SHARE MODE");
+  if (!locked) {
+    const bool late = locked.error().code == Errc::busy || session.last_state() == "57014";
+    if (!late) return fail(Error(locked.error()).during(doing));
+    const auto who = TRY(who_blocks(asking, wanted.oids, "SHARE", session.server_process()));
+    return fail(blocked_error(who, doing));
+  }
+  session.unlimit();
+  auto hold = std::make_unique<TableHold>(std::move(session), hold_max);
+  TRY_DURING(doing, prove(asking, wanted, deadline));
+  return hold;
+}
+
+}  // namespace stillpoint::database::postgresql
