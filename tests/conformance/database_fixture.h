@@ -246,6 +246,8 @@ class MysqlFixture : public Fixture {
                             },
                             {});
       EXPECT_TRUE(ran) << ran.error().message;
+      // A server that renames a table writes the heads of its triggers anew, with these.
+      std::erase(dump, '`');
     }
     return all;
   }

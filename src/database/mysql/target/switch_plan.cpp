@@ -41,17 +41,23 @@ Result<std::vector<std::string>> existing(Connection& session, const std::vector
   return names;
 }
 
-// Two restores may end in the same second.
+// Two restores may end in the same second, and one may be waiting for its switch.
 Result<base::Time> unused_time(Connection& session, const Staging& staging, base::Time time) {
+  std::set<std::string> planned;
+  const std::vector<StagedRestore> others = TRY(staged_restores(session));
+  for (const StagedRestore& one : others) planned.insert(one.keeps.begin(), one.keeps.end());
   for (;; time += std::chrono::seconds(1)) {
     std::vector<std::string> names;
+    bool taken = false;
     for (const Place& place : staging.mark().places) {
-      names.push_back(quote_text(kept_name(place.to, time)));
+      const std::string name = kept_name(place.to, time);
+      names.push_back(quote_text(name));
+      taken = taken || planned.contains(name);
     }
     const std::vector<Row> rows =
         TRY(session.query("SELECT 1 FROM information_schema.schemata WHERE schema_name IN (" +
                           base::join(names, ", ") + ")"));
-    if (rows.empty()) return time;
+    if (rows.empty() && !taken) return time;
   }
 }
 

@@ -18,6 +18,7 @@
 #include "base/random.h"
 #include "database/mysql/target/leftovers.h"
 #include "database/mysql/target/mysql_target.h"
+#include "database/mysql/target/schema_switchover.h"
 #include "database/mysql/testing_source.h"
 
 namespace stillpoint::database::mysql {
@@ -157,6 +158,15 @@ class MysqlSwitch : public ::testing::Test {
   std::string generation(const std::string& table) const {
     return server_.value("SELECT v FROM shop." + table);
   }
+  // Of the tables that clients find.
+  std::set<std::string> generations() const {
+    std::set<std::string> seen;
+    for (const char* table : {"a", "b", "log"}) {
+      const std::string found = generation(table);
+      if (!found.starts_with("error")) seen.insert(found);
+    }
+    return seen;
+  }
   std::vector<Leftover> left() const {
     const base::Deadline deadline(std::chrono::seconds(10));
     for (;;) {
@@ -191,6 +201,43 @@ class MysqlSwitch : public ::testing::Test {
     const int status = restorer.wait();
     EXPECT_TRUE(WIFSIGNALED(status) || WEXITSTATUS(status) == 0) << status;
     return WIFSIGNALED(status);
+  }
+  // For a switch in steps.
+  std::string handed_over() const {
+    const auto target = open_target(server_.address("shop"), {}).value();
+    EXPECT_EQ(said(stage_all(*target, copy_)), "ok");
+    EXPECT_EQ(said(target->verify({})), "ok");
+    return target->hand_over().value();
+  }
+  std::unique_ptr<Switchover> switchover(const std::string& ticket) const {
+    return open_switchover(server_.address("shop"), ticket).value();
+  }
+  using Act = Result<void> (*)(Switchover&);
+  static Result<void> forward(Switchover& one) {
+    TRY(one.close(false));
+    TRY(one.swap());
+    return one.open();
+  }
+  static Result<void> back(Switchover& one) {
+    TRY(one.swap_back());
+    TRY(one.open());
+    return one.discard();
+  }
+  // Whether the act was killed before its n-th statement; else it has ended.
+  bool kill_act(const std::string& ticket, Act act, int statement) const {
+    Counter counter(server_.port());
+    const std::string url =
+        fmt::format("mysql://root@127.0.0.1:{}/shop?ssl-mode=disabled", counter.port());
+    Child child([&] {
+      Child::wait_for_go();
+      const auto one = open_switchover({url, {}, {}}, ticket);
+      ::_exit(one && act(**one) ? 0 : 3);
+    });
+    const int pid = std::atoi(child.id().c_str());
+    counter.start();
+    counter.arm(statement, [pid] { ::kill(pid, SIGKILL); });
+    child.go();
+    return WIFSIGNALED(child.wait());
   }
   // What is kept does not run.
   static std::string asleep(std::string dumped) {
@@ -231,12 +278,7 @@ TEST_F(MysqlSwitch, AKillBeforeAnyStatementLeavesWhatCanBeCompletedOrUndone) {
     killed = kill_before(step);
     SCOPED_TRACE(fmt::format("statement {}", step));
     // Whatever is there is of one generation.
-    std::set<std::string> seen;
-    for (const char* table : {"a", "b", "log"}) {
-      const std::string found = generation(table);
-      if (!found.starts_with("error")) seen.insert(found);
-    }
-    EXPECT_LE(seen.size(), 1U);
+    EXPECT_LE(generations().size(), 1U);
     if (!killed) {
       EXPECT_EQ(dump("shop"), new_);
       break;
@@ -265,6 +307,94 @@ TEST_F(MysqlSwitch, AKillBeforeAnyStatementLeavesWhatCanBeCompletedOrUndone) {
   }
   EXPECT_GT(step, 60);
   std::printf("%d statements; undone %d, completed %d\n", step, undone, completed);
+}
+
+TEST_F(MysqlSwitch, AKillBeforeAnyStatementOfItsStepsLeavesWhatATicketCompletesOrUndoes) {
+  const char* full = std::getenv("STILLPOINT_FULL");
+  const bool all = full != nullptr && std::string(full) == "1";
+  const std::uint64_t seed = std::random_device()();
+  std::printf("seed %llu\n", static_cast<unsigned long long>(seed));
+  base::Random random(seed);
+  int step = 0;
+  int undone = 0;
+  int completed = 0;
+  for (bool killed = true; killed;) {
+    step += 1 + static_cast<int>(random.below(all ? 4 : 40));
+    SCOPED_TRACE(fmt::format("statement {}", step));
+    const std::string ticket = handed_over();
+    killed = kill_act(ticket, forward, step);
+    EXPECT_LE(generations().size(), 1U);
+    bool undo = killed && random.below(2) == 0;
+    // Who goes on is killed as well.
+    kill_act(ticket, undo ? back : forward, 1 + static_cast<int>(random.below(80)));
+    EXPECT_LE(generations().size(), 1U);
+    if (undo) {
+      const auto put_back = back(*switchover(ticket));
+      if (!put_back) {
+        EXPECT_EQ(put_back.error().code, Errc::invalid) << said(put_back);
+        undo = false;
+      } else {
+        EXPECT_EQ(dump("shop"), old_);
+        EXPECT_THAT(left(), IsEmpty());
+      }
+    }
+    if (!undo) {
+      EXPECT_EQ(said(forward(*switchover(ticket))), "ok");
+      EXPECT_EQ(dump("shop"), new_);
+      EXPECT_EQ(back(*switchover(ticket)).error().code, Errc::invalid);
+      EXPECT_EQ(dump("shop"), new_);
+      drop_kept();
+      make_old();
+    }
+    ++(undo ? undone : completed);
+  }
+  EXPECT_GT(step, 60);
+  std::printf("%d statements; undone %d, completed %d\n", step, undone, completed);
+}
+
+TEST_F(MysqlSwitch, WhatHasComeSinceItWasHandedOverIsKeptToo) {
+  const std::string ticket = handed_over();
+  server_.run("CREATE TABLE shop.late(v int); INSERT INTO shop.late VALUES (7); DROP TABLE shop.b");
+  const auto one = switchover(ticket);
+  ASSERT_EQ(said(one->close(false)), "ok");
+  // An application that makes its tables when it finds none.
+  server_.run("CREATE TABLE shop.a(v int); CREATE TABLE shop.log(v int)");
+  const auto kept = one->swap();
+  ASSERT_EQ(said(kept), "ok");
+  ASSERT_EQ(said(one->open()), "ok");
+  EXPECT_EQ(dump("shop"), new_);
+  EXPECT_EQ(server_.value("SELECT v FROM " + *kept + ".late"), "7");
+  EXPECT_EQ(server_.value("SELECT v FROM " + *kept + ".a"), "2");
+}
+
+TEST_F(MysqlSwitch, WhatWasDiscardedIsNotSwitchedTo) {
+  const std::string ticket = handed_over();
+  ASSERT_EQ(said(forward(*switchover(handed_over()))), "ok");
+  const std::string before = dump("shop");
+  ASSERT_EQ(said(back(*switchover(ticket))), "ok");
+  const auto closed = switchover(ticket)->close(false);
+  ASSERT_FALSE(closed);
+  EXPECT_EQ(closed.error().code, Errc::not_found) << said(closed);
+  EXPECT_FALSE(switchover(ticket)->swap());
+  EXPECT_EQ(dump("shop"), before);
+}
+
+// As a server does that writes its log once a second, and crashes.
+TEST_F(MysqlSwitch, ANoteThatTheServerLostIsMissed) {
+  const std::string ticket = handed_over();
+  const auto one = switchover(ticket);
+  ASSERT_EQ(said(one->close(false)), "ok");
+  ASSERT_EQ(said(one->swap()), "ok");
+  const std::string journal = server_.value(
+      "SELECT CONCAT(table_schema, '.', table_name) FROM information_schema.tables"
+      " WHERE table_name = 'stillpoint_journal'");
+  server_.run("UPDATE " + journal + " SET txt = 'cleared' WHERE step = 'state'");
+  const auto opened = one->open();
+  ASSERT_FALSE(opened);
+  EXPECT_EQ(opened.error().code, Errc::unavailable) << said(opened);
+  EXPECT_EQ(generations().size(), 0U);
+  EXPECT_EQ(said(forward(*switchover(ticket))), "ok");
+  EXPECT_EQ(dump("shop"), new_);
 }
 
 }  // namespace
