@@ -95,9 +95,12 @@ class Application:
 
 
 class Gate(tcp_proxy.Proxy):
-    """Passes everything on, but does something before it passes on a certain word."""
+    """Passes everything on, but does something before it passes on a certain word, once."""
 
     word, then = None, None
+
+    def before(self, word, then):
+        self.then, self.word = then, word
 
     def forward(self, source, target):
         try:
@@ -202,7 +205,7 @@ class Agreement(postgres_case.PostgresCase, mysql_case.MysqlCase):
             before = application.n
             if not resting:
                 # Often enough to be met, and not always.
-                application.write_on(self.random.choice((0, 0.002, 0.05, 0.2)))
+                application.write_on(self.random.choice((0, 0.002, 0.01, 0.05)))
             summary = self.backup_of(config)
             after = application.n
             application.rest()
@@ -215,16 +218,17 @@ class Agreement(postgres_case.PostgresCase, mysql_case.MysqlCase):
             ledger, orders, cart = self.restored(summary["backup"], config)
             self.assertTrue(ledger >= orders >= cart >= ledger - 1, (ledger, orders, cart))
             self.assertGreaterEqual(cart, before)
-        # At full speed somebody always writes.
+        # At full speed, more than a thousand commits a second, it is met soon.
         application.write_on(0)
-        summary = self.backup_of(config)
+        tries = 0
+        while refused == 0 and tries < 40:
+            refused += self.backup_of(config) is None
+            tries += 1
         application.rest()
-        if summary is not None:
-            ledger, orders, cart = self.restored(summary["backup"], config)
-            self.assertTrue(ledger >= orders >= cart >= ledger - 1, (ledger, orders, cart))
-        print(f"measured: {proven} proven, {refused} refused")
+        self.assertGreater(refused, 0, f"never in {tries} backups at full speed")
+        print(f"measured: {proven} proven, {refused} refused, the last after {tries} more")
 
-    def assert_seen(self, config, gate, word, name, begin, commit):
+    def assert_seen(self, config, arm, name, begin, commit):
         """A transaction that was begun before the backup is committed between the openings."""
         met = threading.Event()
 
@@ -233,7 +237,7 @@ class Agreement(postgres_case.PostgresCase, mysql_case.MysqlCase):
             commit()
 
         begin()
-        gate.then, gate.word = between, word
+        arm(between)
         error = self.fails("backup", "shop", "--config", config, expect=UNPROVEN)
         self.assertTrue(met.is_set(), "the opening was not met")
         self.assertIn(f"{name} was written", error["message"])
@@ -244,18 +248,27 @@ class Agreement(postgres_case.PostgresCase, mysql_case.MysqlCase):
         orders = Gate(self, self.postgres.port)
         config = self.configure("together", maria.port, orders.port)
         older = transfer(1, 1, 2, 3).removesuffix("; COMMIT")
+
+        # The marks are taken in the order of the configuration, and then the snapshots are opened.
+        def at_ledger(then):
+            orders.before(b"PG_CURRENT_SNAPSHOT",
+                          lambda: maria.before(b"WITH CONSISTENT SNAPSHOT", then))
+
+        def at_orders(then):
+            orders.before(b"PG_EXPORT_SNAPSHOT", then)
+
         writer = postgres.Session(self, self.postgres, "orders")
-        self.assert_seen(config, maria, b"WITH CONSISTENT SNAPSHOT", "orders",
+        self.assert_seen(config, at_ledger, "orders",
                          lambda: (writer(older), self.postgres.psql(
                              "UPDATE accounts SET balance = balance WHERE id = 9", "orders")),
                          lambda: writer("COMMIT"))
         cart = sqlite3.connect(self.cart, isolation_level=None, check_same_thread=False)
         self.addCleanup(cart.close)
-        self.assert_seen(config, maria, b"WITH CONSISTENT SNAPSHOT", "cart",
+        self.assert_seen(config, at_ledger, "cart",
                          lambda: [cart.execute(one) for one in older.split("; ")],
                          lambda: cart.execute("COMMIT"))
         ledger = mysql.Session(self, self.maria, "ledger")
-        self.assert_seen(config, orders, b"PG_EXPORT_SNAPSHOT", "ledger",
+        self.assert_seen(config, at_orders, "ledger",
                          lambda: self.assertEqual(ledger.run(older), ""),
                          lambda: ledger.run("COMMIT"))
         self.assertEqual(self.ask_all(LAST), (1, 1, 1))

@@ -158,10 +158,15 @@ class Several(postgres_case.PostgresCase):
         kept = next(one["kept"] for one in done if one["name"] == "orders")
         self.assertEqual(self.other.psql("SELECT g FROM generation", kept), "old")
 
+    def user(self):
+        """Somebody who is in one of them."""
+        session = postgres.Session(self, self.other, "orders")
+        session("SELECT 1")
+        return session
+
     def test_one_in_use_undoes_all(self):
         self.make_old()
-        user = postgres.Session(self, self.other, "orders")
-        user("SELECT 1")
+        user = self.user()
         words = [word for word in self.words_of_restore() if word != "--force"]
         outcome = support.run(words, self.env())
         self.assertEqual(outcome.error()["code"], "busy", str(outcome))
@@ -277,7 +282,8 @@ class SeveralWithMariadb(Several):
         self.maria.create("ledger", """
             CREATE TABLE generation(g varchar(10));
             CREATE TABLE written(n bigint);
-            CREATE TABLE filler AS SELECT seq AS id, md5(seq) AS v FROM seq_1_to_2000;
+            CREATE TABLE filler AS WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n
+              WHERE i < 900) SELECT i AS id, md5(i) AS v FROM n;
             CREATE TRIGGER kept BEFORE INSERT ON written FOR EACH ROW SET NEW.n = NEW.n + 1;
             CREATE VIEW seen AS SELECT g FROM generation;
             INSERT INTO generation VALUES ('new')""")
@@ -298,3 +304,8 @@ class SeveralWithMariadb(Several):
 
     def what_is_there(self):
         return *super().what_is_there(), self.maria.schemas()
+
+    def user(self):
+        session = mysql.Session(self, self.maria, "ledger")
+        session.run("START TRANSACTION; SELECT * FROM generation")
+        return session
