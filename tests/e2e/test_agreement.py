@@ -29,11 +29,11 @@ SELECT count(*) FROM accounts a WHERE a.balance <> {START}
 LAST = "SELECT COALESCE(max(n), 0) FROM transfers"
 
 
-def transfer(n, source, target, amount, begin="BEGIN"):
-    return "; ".join((begin, f"UPDATE accounts SET balance = balance - {amount} WHERE id = {source}",
-                      f"INSERT INTO transfers VALUES ({n}, {source}, {target}, {amount})",
-                      f"UPDATE accounts SET balance = balance + {amount} WHERE id = {target}",
-                      "COMMIT"))
+def transfer(n, source, target, amount):
+    return "; ".join((
+        "BEGIN", f"UPDATE accounts SET balance = balance - {amount} WHERE id = {source}",
+        f"INSERT INTO transfers VALUES ({n}, {source}, {target}, {amount})",
+        f"UPDATE accounts SET balance = balance + {amount} WHERE id = {target}", "COMMIT"))
 
 
 class Application:

@@ -382,7 +382,7 @@ TEST_F(MysqlSwitch, WhatWasDiscardedIsNotSwitchedTo) {
 // As a server does that writes its log once a second, and crashes.
 TEST_F(MysqlSwitch, ANoteThatTheServerLostIsMissed) {
   const std::string ticket = handed_over();
-  const auto one = switchover(ticket);
+  auto one = switchover(ticket);
   ASSERT_EQ(said(one->close(false)), "ok");
   ASSERT_EQ(said(one->swap()), "ok");
   const std::string journal = server_.value(
@@ -393,6 +393,7 @@ TEST_F(MysqlSwitch, ANoteThatTheServerLostIsMissed) {
   ASSERT_FALSE(opened);
   EXPECT_EQ(opened.error().code, Errc::unavailable) << said(opened);
   EXPECT_EQ(generations().size(), 0U);
+  one.reset();
   EXPECT_EQ(said(forward(*switchover(ticket))), "ok");
   EXPECT_EQ(dump("shop"), new_);
 }
