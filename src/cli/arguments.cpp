@@ -165,6 +165,10 @@ class Parser {
         "restore", "Restore databases: staged and checked beside the old ones, then switched");
     command->add_option("BACKUP", options->backup,
                         backup_help + std::string("; not needed with --resume and --undo"));
+    command->parse_complete_callback([options = options] {
+      const bool goes_on = options->resume || options->undo;
+      if (options->backup.empty() && !goes_on) throw CLI::RequiredError("BACKUP");
+    });
     command->add_option("-d,--database", options->databases, "only this database (repeatable)");
     command->add_option("--to", options->to, "[DATABASE=]URL: somewhere else (repeatable)");
     command->add_flag("-y,--yes", options->yes, "do not ask before replacing what exists");

@@ -31,7 +31,7 @@ class Faults(postgres_case.PostgresCase):
 
     def setUp(self):
         super().setUp()
-        self.rounds = 40 if support.FULL else 6
+        self.rounds = 40 if support.FULL else 4
         self.server.create("bank", MAKE)
         self.init()
 

@@ -57,7 +57,7 @@ class Several(postgres_case.PostgresCase):
     time_max = 300
     full = "full-several"
     names = ["cart", "accounts", "orders"]
-    points_count = 6
+    points_count = 5
     near_the_end = 6000  # bytes between us and the server that is cut off: the switch
 
     def setUp(self):

@@ -197,10 +197,6 @@ Result<int> run(const RestoreCommand& command, const Session& session) {
   if (command.undo || (command.resume && command.backup.empty())) {
     return finish_switches(command, session);
   }
-  if (command.backup.empty()) {
-    return fail(Error{Errc::invalid, "restore: no backup is named",
-                      "name one: stillpoint restore latest; see: stillpoint list"});
-  }
   const Reading reading = TRY(open_for_reading(session, true));
   const auto backup = TRY(backup::find_backup(*reading.repository, command.backup, session.stop));
   const auto manifest = TRY(backup::load_manifest(*reading.repository, backup, session.stop));

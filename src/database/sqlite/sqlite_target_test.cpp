@@ -109,6 +109,7 @@ TEST_P(Fence, KeepsOthersOutAndChangesNothing) {
   Client(path).run("PRAGMA journal_mode=" + GetParam() + "; CREATE TABLE t(x)");
   const auto before = folder.files();
   SqliteTarget target(path);
+  ASSERT_TRUE(target.prepare(bytes(10), {}));
   ASSERT_TRUE(target.fence());
   {
     Client other(path);
@@ -117,6 +118,7 @@ TEST_P(Fence, KeepsOthersOutAndChangesNothing) {
     EXPECT_FALSE(other.run("SELECT * FROM t"));
   }
   ASSERT_TRUE(target.unfence());
+  ASSERT_TRUE(target.discard());
   EXPECT_EQ(folder.files(), before);
   Client other(path);
   EXPECT_TRUE(other.run("INSERT INTO t VALUES(1)"));
@@ -129,6 +131,7 @@ TEST_P(Fence, RefusesAConnectionThatProcDoesNotShow) {
   Client other(path);  // our own process is left out of what /proc shows
   other.run("PRAGMA journal_mode=" + GetParam() + "; CREATE TABLE t(x); BEGIN; SELECT * FROM t");
   SqliteTarget target(path);
+  ASSERT_TRUE(target.prepare(bytes(10), {}));
   const auto fenced = target.fence();
   ASSERT_FALSE(fenced);
   EXPECT_EQ(fenced.error().code, Errc::busy);

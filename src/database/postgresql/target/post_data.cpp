@@ -2,6 +2,7 @@
 #include "database/postgresql/target/post_data.h"
 
 #include <algorithm>
+#include <set>
 
 #include "base/log.h"
 #include "base/text.h"
@@ -38,6 +39,18 @@ Result<void> restore_section(Staging& staging, const BackupSchema& schema,
   TRY(staging.finished("post-data begun"));
   return restore_archive(staging.control(), schema.archive, archive, stop);
 }
+
+// Not valid, though all parts of it are there and valid.
+constexpr std::string_view forgotten_indexes_sql =
+    "SELECT pn.nspname, p.relname, cn.nspname, c.relname FROM pg_index i"
+    " JOIN pg_class p ON p.oid = i.indexrelid AND p.relkind = 'I'"
+    " JOIN pg_namespace pn ON pn.oid = p.relnamespace"
+    " JOIN LATERAL (SELECT min(h.inhrelid) AS oid, count(*) AS parts, bool_and(ci.indisvalid) AS ok"
+    "   FROM pg_inherits h JOIN pg_index ci ON ci.indexrelid = h.inhrelid"
+    "   WHERE h.inhparent = i.indexrelid) one ON one.ok"
+    "  AND one.parts = (SELECT count(*) FROM pg_inherits t WHERE t.inhparent = i.indrelid)"
+    " JOIN pg_class c ON c.oid = one.oid JOIN pg_namespace cn ON cn.oid = c.relnamespace"
+    " WHERE NOT i.indisvalid ORDER BY 1, 2";
 
 // pg_dump has them made without connecting to the publisher, which would begin to send at once.
 Result<void> name_subscriptions(Staging& staging) {
@@ -92,6 +105,23 @@ Result<void> set_sequences(Connection& session, const std::vector<BackupSequence
   return {};
 }
 
+Result<void> validate_indexes(Connection& session) {
+  for (std::set<std::string> before;;) {
+    const auto rows = TRY(session.query(std::string(forgotten_indexes_sql)));
+    std::set<std::string> indexes;
+    for (const Row& row : rows) indexes.insert(quote_qualified(row.text(0), row.text(1)));
+    if (indexes.empty() || indexes == before) return {};
+    for (const Row& row : rows) {
+      const std::string index = quote_qualified(row.text(0), row.text(1));
+      // That it is attached already is no error, and its validity is looked at anew.
+      TRY_DURING("make the index " + base::printable(index) + " valid",
+                 session.execute("ALTER INDEX " + index + " ATTACH PARTITION " +
+                                 quote_qualified(row.text(2), row.text(3))));
+    }
+    before = std::move(indexes);
+  }
+}
+
 Result<void> make_post_data(Staging& staging, const BackupSchema& schema,
                             const PostDataOptions& options, const std::stop_token& stop) {
   staging.control().obey(stop);
@@ -103,6 +133,7 @@ Result<void> make_post_data(Staging& staging, const BackupSchema& schema,
     TRY_DURING("flush the log", flush_log(staging.control()));
     TRY_DURING("make indexes, constraints and triggers",
                restore_section(staging, schema, options, stop));
+    TRY(validate_indexes(staging.control()));
     TRY(staging.finished("post-data"));
   }
   TRY(name_subscriptions(staging));

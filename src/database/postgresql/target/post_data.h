@@ -13,6 +13,10 @@ namespace stillpoint::database::postgresql {
 
 Result<void> set_sequences(Connection& session, const std::vector<BackupSequence>& sequences);
 
+// Where sessions attach the indexes of partitions side by side, that of the partitioned table may
+// stay invalid, though all its parts are valid and attached (seen with pg_restore --jobs).
+Result<void> validate_indexes(Connection& session);
+
 // Each step is noted, and not done again by a restore that goes on.
 struct PostDataOptions {
   unsigned jobs = 1;
