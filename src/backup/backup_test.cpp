@@ -49,7 +49,6 @@ class BackupTest : public ::testing::Test {
   void SetUp() override {
     std::string pattern = ::testing::TempDir() + "/backup-XXXXXX";
     folder_ = ::mkdtemp(pattern.data());
-    std::filesystem::create_directory(folder_ + "/state");
     repository_ = repository::init_test_repository(*storage::open("memory:" + folder_));
   }
   void TearDown() override { std::filesystem::remove_all(folder_); }

@@ -234,10 +234,9 @@ Result<std::vector<RestoredDatabase>> drill(const repository::Repository& reposi
   for (const DatabaseEntry& entry : manifest.databases) {
     const database::Kind* kind = TRY(database::kind_named(entry.kind));
     // Beside the original, and by the same password.
-    DatabaseSpec place {
-      entry.name, TRY(address_of(entry.url, request.known))
-      , {}
-    };
+    DatabaseSpec place;
+    place.name = entry.name;
+    place.address = TRY(address_of(entry.url, request.known));
     place.address.url = kind->scratch(place.address.url, scratch + "/" + entry.folder);
     there.to.try_emplace(entry.name, kind->shown(place.address.url));
     there.known.insert(there.known.begin(), std::move(place));

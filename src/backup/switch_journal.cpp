@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <csignal>
 #include <filesystem>
 #include <optional>
 
@@ -13,6 +12,7 @@
 #include "base/file.h"
 #include "base/limits.h"
 #include "base/log.h"
+#include "base/process.h"
 #include "repository/host.h"
 
 namespace stillpoint::backup {
@@ -29,7 +29,7 @@ constexpr std::string_view extension = ".switch";
 bool SwitchJournal::is_at_work() const {
   if (host != repository::this_host().name || pid == 0) return false;
   const auto process = static_cast<pid_t>(pid);
-  return process != ::getpid() && (::kill(process, 0) == 0 || errno != ESRCH);
+  return process != ::getpid() && base::process_exists(process);
 }
 
 std::string encode_journal(const SwitchJournal& journal) {

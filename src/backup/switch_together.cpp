@@ -98,7 +98,8 @@ Result<std::vector<Switching>> open_switchovers(const SwitchJournal& journal,
     const std::string doing = "go on with the switch of " + entry.name;
     const database::Kind* kind = TRY_DURING(doing, database::kind_named(entry.kind));
     const database::Address address = TRY_DURING(doing, address_of(entry.url, known));
-    all.push_back({ entry.name, TRY_DURING(doing, kind->open_switchover(address, entry.ticket)) });
+    auto switchover = TRY_DURING(doing, kind->open_switchover(address, entry.ticket));
+    all.push_back({entry.name, std::move(switchover)});
   }
   // Those that stay closed whatever becomes of us first, so that the others come last: then a kill
   // in between leaves nobody writing to something old beside something new.

@@ -119,4 +119,8 @@ Result<std::vector<std::string>> openers_of(const std::string& path) {
   return std::vector<std::string>(found.begin(), found.end());
 }
 
+bool process_exists(pid_t pid) {
+  return ::kill(pid, 0) == 0 || errno != ESRCH;
+}
+
 }  // namespace stillpoint::base

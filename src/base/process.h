@@ -5,6 +5,8 @@
 #include <string>
 #include <vector>
 
+#include <sys/types.h>
+
 #include "base/result.h"
 
 namespace stillpoint::base {
@@ -18,5 +20,8 @@ Result<std::string> run_command(const std::string& command, std::chrono::millise
 // Processes that have this file open, by inode (so that renamed and hard-linked names count),
 // except ourselves: "4711 (bank)". Only processes whose descriptors we may see (all, for root).
 Result<std::vector<std::string>> openers_of(const std::string& path);
+
+// Whether there is such a process; one that is not ours counts too.
+bool process_exists(pid_t pid);
 
 }  // namespace stillpoint::base

@@ -13,12 +13,6 @@ FileWriter::FileWriter(BlobWriter& blobs, const ChunkSizes& sizes)
 FileWriter::FileWriter(BlobWriter& blobs, std::size_t block_bytes)
     : blobs_(blobs), block_bytes_(block_bytes) {}
 
-// Workers write into chunks_: whoever gives up on the file stops them first, by the failure.
-FileWriter::~FileWriter() {
-  std::unique_lock lock(mutex_);
-  saved_.wait(lock, blobs_.failure().token(), [&] { return open_ == 0; });
-}
-
 Result<void> FileWriter::write(std::uint64_t offset, ByteView bytes) {
   if (offset != begin_ + buffer_.size() - cut_) {
     TRY(flush());
@@ -68,29 +62,30 @@ Result<void> FileWriter::flush() {
 Result<void> FileWriter::save(Bytes bytes) {
   Chunk* place = nullptr;
   {
-    const std::lock_guard lock(mutex_);
-    place = &chunks_.emplace_back(Chunk{begin_, bytes.size(), {}});
-    ++open_;
+    const std::lock_guard lock(saving_->mutex);
+    place = &saving_->chunks.emplace_back(Chunk{begin_, bytes.size(), {}});
+    ++saving_->open;
   }
   begin_ += bytes.size();
-  return blobs_.save(BlobType::data, std::move(bytes), [this, place](const Id& id) {
-    const std::lock_guard lock(mutex_);
+  return blobs_.save(BlobType::data, std::move(bytes), [saving = saving_, place](const Id& id) {
+    const std::lock_guard lock(saving->mutex);
     place->id = id;
-    if (--open_ == 0) saved_.notify_all();
+    if (--saving->open == 0) saving->all_saved.notify_all();
   });
 }
 
 Result<FileContent> FileWriter::finish() {
   TRY(flush());
-  std::unique_lock lock(mutex_);
-  saved_.wait(lock, blobs_.failure().token(), [&] { return open_ == 0; });
+  std::unique_lock lock(saving_->mutex);
+  saving_->all_saved.wait(lock, blobs_.failure().token(), [&] { return saving_->open == 0; });
   TRY(blobs_.failure().result());
 
-  std::sort(chunks_.begin(), chunks_.end(),
+  auto& chunks = saving_->chunks;
+  std::sort(chunks.begin(), chunks.end(),
             [](const Chunk& a, const Chunk& b) { return a.offset < b.offset; });
   FileContent content;
-  content.chunks.reserve(chunks_.size());
-  for (const Chunk& chunk : chunks_) {
+  content.chunks.reserve(chunks.size());
+  for (const Chunk& chunk : chunks) {
     if (chunk.offset != content.size) {
       return fail(Errc::internal, "bytes {} to {} of a file {}",
                   std::min(content.size, chunk.offset), std::max(content.size, chunk.offset),

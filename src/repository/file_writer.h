@@ -25,7 +25,6 @@ class FileWriter {
   FileWriter(BlobWriter& blobs, const ChunkSizes& sizes);
   // Cut at multiples of `block_bytes` in the file.
   FileWriter(BlobWriter& blobs, std::size_t block_bytes);
-  ~FileWriter();
 
   Result<void> write(std::uint64_t offset, ByteView bytes);
   // Waits for the ids of all chunks. `internal` where bytes are missing or came twice.
@@ -37,6 +36,13 @@ class FileWriter {
     std::uint64_t size = 0;
     Id id = {};
   };
+  // Shared with the workers, who may still hold a chunk when a failure has ended the file.
+  struct Saving {
+    std::deque<Chunk> chunks = {};  // a deque: workers fill in ids while it grows
+    std::size_t open = 0;           // chunks without id
+    std::mutex mutex = {};
+    std::condition_variable_any all_saved = {};
+  };
   Result<void> write_block(ByteView& bytes);
   Result<void> cut_stream(bool all);
   Result<void> flush();
@@ -45,13 +51,10 @@ class FileWriter {
   BlobWriter& blobs_;
   const ChunkSizes sizes_;
   const std::size_t block_bytes_;
-  Bytes buffer_;              // not cut yet, behind `cut_`
-  std::size_t cut_ = 0;       // bytes of buffer_ that are chunks already
-  std::uint64_t begin_ = 0;   // where buffer_ lies in the file
-  std::deque<Chunk> chunks_;  // a deque: workers fill in ids while it grows
-  std::mutex mutex_;
-  std::condition_variable_any saved_;
-  std::size_t open_ = 0;  // chunks without id
+  Bytes buffer_;             // not cut yet, behind `cut_`
+  std::size_t cut_ = 0;      // bytes of buffer_ that are chunks already
+  std::uint64_t begin_ = 0;  // where buffer_ lies in the file
+  const std::shared_ptr<Saving> saving_ = std::make_shared<Saving>();
 };
 
 }  // namespace stillpoint::repository

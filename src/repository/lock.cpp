@@ -1,18 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "repository/lock.h"
 
-#include <cerrno>
 #include <condition_variable>
 #include <mutex>
 #include <thread>
 #include <utility>
 
 #include <nlohmann/json.hpp>
-#include <signal.h>
 
 #include "base/guarded.h"
 #include "base/limits.h"
 #include "base/log.h"
+#include "base/process.h"
 #include "base/text.h"
 #include "repository/host.h"
 #include "repository/json_read.h"
@@ -53,7 +52,7 @@ Result<LockFile> decode_lock(ByteView text) {
 bool is_stale(const LockFile& lock, const Host& host) {
   if (base::now() - lock.time > limits::lock_stale) return true;
   if (lock.host != host.name || lock.pid == 0 || lock.pid == host.pid) return false;
-  return ::kill(static_cast<pid_t>(lock.pid), 0) != 0 && errno == ESRCH;
+  return !base::process_exists(static_cast<pid_t>(lock.pid));
 }
 
 Error locked_by(const LockFile& lock) {

@@ -135,6 +135,24 @@ TEST_F(RepositoryTest, ABackupThatIsDroppedIsNotVisibleAndWhatItStoredIsUsedAgai
   EXPECT_EQ(read_back(*repository, record).value(), bytes);
 }
 
+// For AddressSanitizer: a worker may be at a chunk of the file while the file is given up.
+TEST_F(RepositoryTest, AFileGivenUpInTheMiddleIsNotTouchedByItsWorkers) {
+  const auto repository = init_test_repository(backend());
+  const Bytes bytes = random_bytes(6, 1 << 20);
+  for (int round = 0; round < 100; ++round) {
+    std::stop_source stop;
+    auto writer =
+        BackupWriter::begin(*repository, {Compression::off, 4 << 20, 2}, stop.get_token());
+    ASSERT_TRUE(writer);
+    {
+      FileWriter file((*writer)->blobs(), ChunkSizes{16 << 10, 64 << 10, 256 << 10});
+      ASSERT_TRUE(file.write(0, bytes));
+      stop.request_stop();
+    }
+    EXPECT_EQ((*writer)->finish(test_record()).error().code, Errc::cancelled);
+  }
+}
+
 // The n-th request to the storage fails, for every n until none does: whatever happens, there is a
 // whole backup or none, and the repository checks clean.
 class FaultSweep : public RepositoryTest,

@@ -42,6 +42,10 @@ std::uint64_t inode_of(const std::string& path) {
   return info_of(path).st_ino;
 }
 
+bool has_log(const std::string& path) {
+  return info_of(path + "-wal").st_size > 0;
+}
+
 std::int64_t nanoseconds_of(const struct timespec& time) {
   return std::int64_t{time.tv_sec} * 1'000'000'000 + time.tv_nsec;
 }
@@ -87,10 +91,12 @@ Result<void> refuse_users(const std::string& path) {
             "end them, and run the same command again"});
 }
 
-Result<void> refuse_users_in_the_end(const std::string& path) {
-  for (const base::Deadline deadline(users_time);;) {
-    Result<void> none = refuse_users(path);
-    if (none || none.error().code != Errc::busy || deadline.passed()) return none;
+// Asks again while it is busy.
+template <class Check>
+Result<void> wait_while_busy(base::Duration time, const Check& check) {
+  for (const base::Deadline deadline(time);;) {
+    Result<void> free = check();
+    if (free || free.error().code != Errc::busy || deadline.passed()) return free;
     std::this_thread::sleep_for(step);
   }
 }
@@ -110,9 +116,8 @@ Result<void> settle_data(const std::string& path) {
   TRY(old.execute("SELECT 1 FROM sqlite_schema LIMIT 1"));  // undoes what a journal says
   if (TRY(old.text("PRAGMA journal_mode")) == "wal") {
     const std::int64_t held_up = TRY(old.number("PRAGMA wal_checkpoint(TRUNCATE)"));
-    struct stat info = {};
-    const bool left = ::stat((path + "-wal").c_str(), &info) == 0 && info.st_size > 0;
-    if (held_up != 0 || left) return fail(Errc::busy, "its log could not be moved into it");
+    if (held_up != 0 || has_log(path))
+      return fail(Errc::busy, "its log could not be moved into it");
   }
   for (const std::string& suffix : side_suffixes) TRY(remove_if_there(path + suffix));
   return {};
@@ -122,15 +127,12 @@ Result<void> settle_data(const std::string& path) {
 // and journal by the place it opened, where another file's are now. While we hold the lock of the
 // file it can only wait; nobody else comes, since the file has lost its name.
 Result<void> wait_for_last(const std::string& file) {
-  for (const base::Deadline deadline(waiters_time);;) {
+  return wait_while_busy(waiters_time, [&]() -> Result<void> {
     const auto users = TRY(base::openers_of(file));
     if (users.empty()) return {};
-    if (deadline.passed()) {
-      return fail(Error{Errc::busy, "it was opened by " + base::join(users, ", "),
-                        "end them, and run the same command again"});
-    }
-    std::this_thread::sleep_for(step);
-  }
+    return fail(Error{Errc::busy, "it was opened by " + base::join(users, ", "),
+                      "end them, and run the same command again"});
+  });
 }
 
 // Makes the file `next` the file `path`, whose lock is given; what that was is `kept` afterwards.
@@ -188,8 +190,7 @@ bool FileSwitchover::swapped() const {
 
 // A file that is in place lets clients in as soon as our lock is gone.
 bool FileSwitchover::written_since() const {
-  return nanoseconds_of(info_of(ticket_.path).st_mtim) != ticket_.written ||
-         info_of(ticket_.path + "-wal").st_size > 0;
+  return nanoseconds_of(info_of(ticket_.path).st_mtim) != ticket_.written || has_log(ticket_.path);
 }
 
 // Undoes the half of a switch during which somebody was killed (see switch_files): either the
@@ -221,7 +222,9 @@ Result<void> FileSwitchover::lock(const std::string& path, base::File& file) con
 
 Result<void> FileSwitchover::close(bool) {
   TRY_DURING("switch " + ticket_.path, settle_names());
-  if (at_path_.descriptor() < 0) TRY(refuse_users_in_the_end(ticket_.path));
+  if (at_path_.descriptor() < 0) {
+    TRY(wait_while_busy(users_time, [&] { return refuse_users(ticket_.path); }));
+  }
   TRY(lock(ticket_.path, at_path_));
   return lock(swapped() ? ticket_.kept : ticket_.staged, beside_);
 }

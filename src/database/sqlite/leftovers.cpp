@@ -5,7 +5,6 @@
 #include <cctype>
 #include <cerrno>
 #include <charconv>
-#include <csignal>
 #include <filesystem>
 #include <optional>
 
@@ -75,7 +74,7 @@ Result<std::vector<Leftover>> leftovers_of(const std::string& path) {
     leftover.bytes = bytes_of(at->path());
     const std::string size = " (" + base::display_bytes(leftover.bytes) + ")";
     if (const auto pid = stager_of(name, file.filename().string())) {
-      leftover.in_use = ::kill(*pid, 0) == 0 || errno != ESRCH;
+      leftover.in_use = base::process_exists(*pid);
       leftover.description = leftover.name + size + ", staged by a restore";
     } else if (name.starts_with(file.filename().string() + std::string(ready_mark))) {
       leftover.ready = true;

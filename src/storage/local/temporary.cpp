@@ -4,7 +4,6 @@
 #include <cerrno>
 #include <charconv>
 #include <chrono>
-#include <csignal>
 #include <cstdio>
 #include <ctime>
 
@@ -12,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/process.h"
 #include "base/random.h"
 #include "storage/local/folders.h"
 
@@ -116,7 +116,7 @@ void remove_stale(int folder, const std::vector<std::string>& names) {
       continue;
     }
     const bool old = info.st_mtime + std::chrono::seconds(stale_after).count() < ::time(nullptr);
-    const bool gone = ::kill(writer, 0) != 0 && errno == ESRCH;
+    const bool gone = !base::process_exists(writer);
     if (old && gone) ::unlinkat(folder, name.c_str(), 0);
   }
 }

@@ -50,10 +50,7 @@ Result<DatabaseSwitchover::Names> DatabaseSwitchover::look() {
   if (!server_ || !server_->session().usable()) {
     server_.reset();
     server_.emplace(TRY(Maintenance::connect(address_)));
-    // What is closed, renamed or opened is so for good, whatever the server's configuration is.
-    if (TRY(server_->session().value("SHOW synchronous_commit")) == "off") {
-      TRY(server_->session().execute("SET synchronous_commit = local"));
-    }
+    TRY(make_lasting(server_->session()));
   }
   Names names;
   const auto rows = TRY(server_->session().query(
@@ -108,9 +105,7 @@ Result<void> DatabaseSwitchover::rename(const std::vector<std::string>& statemen
   constexpr const char* in_use_state = "55006";
   for (const base::Deadline deadline(cut_time);;) {
     Connection session = TRY(server_->again());
-    TRY(
-        session.execute("SET lock_timeout = '5s'; SET idle_in_transaction_session_timeout = '60s';"
-                        " SET synchronous_commit = local; BEGIN"));
+    TRY(begin_switch(session));
     Result<void> done;
     for (const std::string& statement : statements) {
       done = session.execute(statement);

@@ -16,13 +16,6 @@ namespace {
 constexpr const char* index_options =
     "-c maintenance_work_mem=256MB -c max_parallel_maintenance_workers=1";
 
-// The rows were committed without waiting for the log. As long as it is not flushed behind them,
-// every reader looks up their transactions again instead of leaving a hint in the row.
-Result<void> flush_log(Connection& session) {
-  return session.execute(
-      "BEGIN; SET LOCAL synchronous_commit = local; SELECT txid_current(); COMMIT");
-}
-
 Result<void> restore_section(Staging& staging, const BackupSchema& schema,
                              const PostDataOptions& options, const std::stop_token& stop) {
   ArchiveOptions archive;
@@ -130,7 +123,6 @@ Result<void> make_post_data(Staging& staging, const BackupSchema& schema,
     TRY(staging.finished("sequences"));
   }
   if (!staging.done("post-data")) {
-    TRY_DURING("flush the log", flush_log(staging.control()));
     TRY_DURING("make indexes, constraints and triggers",
                restore_section(staging, schema, options, stop));
     TRY(validate_indexes(staging.control()));

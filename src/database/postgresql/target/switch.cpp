@@ -79,13 +79,15 @@ Result<void> refuse_users(Maintenance& server, const std::string& name) {
   }
 }
 
-Result<void> Switch::set_limits() {
-  TRY(session_.execute("SET lock_timeout = '5s'; SET idle_in_transaction_session_timeout = '60s'"));
-  // The switch makes everything before it last, whatever the server's configuration is.
-  if (TRY(session_.value("SHOW synchronous_commit")) == "off") {
-    TRY(session_.execute("SET synchronous_commit = local"));
-  }
-  return session_.execute("BEGIN");
+Result<void> make_lasting(Connection& session) {
+  if (TRY(session.value("SHOW synchronous_commit")) != "off") return {};
+  return session.execute("SET synchronous_commit = local");
+}
+
+Result<void> begin_switch(Connection& session) {
+  TRY(session.execute("SET lock_timeout = '5s'; SET idle_in_transaction_session_timeout = '60s'"));
+  TRY(make_lasting(session));
+  return session.execute("BEGIN");
 }
 
 Result<std::unique_ptr<Switch>> Switch::fence(Maintenance& server, bool force) {
@@ -96,7 +98,7 @@ Result<std::unique_ptr<Switch>> Switch::fence(Maintenance& server, bool force) {
     made->old_settings_ = TRY(read_database_settings(server.session(), server.target()));
     made->kept_ = TRY(free_kept_name(server));
   }
-  TRY(made->set_limits());
+  TRY(begin_switch(made->session_));
   if (old) TRY(made->rename_old(server, force));
   return made;
 }

@@ -29,7 +29,6 @@ class Switch {
 
  private:
   explicit Switch(Connection session) : session_(std::move(session)) {}
-  Result<void> set_limits();
   Result<void> rename_old(Maintenance& server, bool force);
 
   Connection session_;
@@ -37,6 +36,10 @@ class Switch {
   std::optional<DatabaseSettings> old_settings_;
 };
 
+// What this session commits lasts, whatever the server's configuration is.
+Result<void> make_lasting(Connection& session);
+// Opens the transaction of a switch: it lasts, and holds nobody up for long, also if we freeze.
+Result<void> begin_switch(Connection& session);
 // A name for the old database that nothing has yet.
 Result<std::string> free_kept_name(Maintenance& server);
 // `busy`, naming them, while sessions or prepared transactions are in a database; those that are
