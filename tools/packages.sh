@@ -12,7 +12,10 @@ packages_test=(
   python3 procps sqlite3 restic fuse3 zstd git postgresql-15 postgresql-client-15 util-linux openssl
   mariadb-server mariadb-client
 )
-packages_bench=(python3 sqlite3 restic zstd postgresql-15 pgbackrest util-linux)
+packages_bench=(
+  python3 sqlite3 restic zstd postgresql-15 pgbackrest util-linux mariadb-server mariadb-client
+  mariadb-backup mydumper
+)
 packages_fresh=(debootstrap git)
 packages_lint=(clang-format-19 clang-tidy-19 python3 git)
 

@@ -183,7 +183,8 @@ class Server:
 
 
 class Session:
-    """A connection that stays: it holds transactions and locks."""
+    """A connection that stays: it holds transactions and locks. With a test it ends when that
+    does; else call close()."""
 
     MARK = "end of the answer"
 
@@ -192,7 +193,8 @@ class Session:
                  "--force", *([schema] if schema else [])]
         self.process = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                         stderr=subprocess.STDOUT, text=True, env=environment())
-        test.addCleanup(self.close)
+        if test is not None:
+            test.addCleanup(self.close)
 
     def send(self, sql):
         """Without waiting for the answer, which receive() gives."""
