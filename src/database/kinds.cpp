@@ -5,6 +5,11 @@
 
 #include "base/helper.h"
 #include "base/text.h"
+#include "database/mysql/session/location.h"
+#include "database/mysql/source/mysql_database.h"
+#include "database/mysql/target/leftovers.h"
+#include "database/mysql/target/mysql_target.h"
+#include "database/mysql/target/schema_switchover.h"
 #include "database/postgresql/session/location.h"
 #include "database/postgresql/source/postgresql_database.h"
 #include "database/postgresql/target/database_switchover.h"
@@ -23,6 +28,16 @@ namespace {
 
 const std::vector<Kind>& kinds() {
   static const std::vector<Kind> table = {
+      {"mysql",
+       {"mysql", "mariadb"},
+       mysql::open_database,
+       mysql::open_target,
+       mysql::shown_url,
+       mysql::shown_url,
+       mysql::scratch_url,
+       mysql::open_switchover,
+       mysql::leftovers,
+       mysql::remove_leftover},
       {"postgresql",
        {"postgresql", "postgres"},
        postgresql::open_database,

@@ -1,0 +1,304 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "database/mysql/source/snapshot.h"
+
+#include <algorithm>
+#include <chrono>
+#include <map>
+#include <thread>
+
+#include <fmt/format.h>
+
+#include "base/text.h"
+
+namespace stillpoint::database::mysql {
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr unsigned rounds_max = 30;  // of opening without a lock
+constexpr milliseconds rounds_time{1500};
+constexpr milliseconds lock_wait{200};   // others may queue behind us for so long
+constexpr milliseconds lock_hold{1000};  // and then until the snapshots are open
+constexpr unsigned lock_attempts_max = 5;
+constexpr milliseconds lock_pause{150};  // in which those who queued go on
+
+const std::string start = "START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY";
+const std::string start_and_tell = start + "; SHOW STATUS LIKE 'binlog_snapshot_%'";
+
+struct Position {
+  std::string file;
+  std::uint64_t offset = 0;
+  auto operator<=>(const Position&) const = default;
+};
+
+Position position_of(const std::vector<Row>& rows) {
+  Position position;
+  for (const Row& row : rows) {
+    if (row.text(0) == "Binlog_snapshot_file") position.file = row.text(1);
+    if (row.text(0) == "Binlog_snapshot_position") position.offset = row.count(1);
+  }
+  return position;
+}
+
+class Opener {
+ public:
+  Opener(std::vector<std::unique_ptr<Connection>>& readers, Connection& control,
+         const ServerIdentity& identity, base::Deadline deadline)
+      : readers_(readers),
+        control_(control),
+        identity_(identity),
+        deadline_(deadline),
+        positions_(readers.size()) {}
+
+  Result<Opened> open(std::vector<Way> ways) {
+    if (readers_.size() == 1) ways = {Way::one};
+    for (const Way way : ways) {
+      opened_.way = way;
+      if (TRY(try_way(way))) {
+        if (opened_.sessions == 0) opened_.sessions = static_cast<unsigned>(readers_.size());
+        return opened_;
+      }
+    }
+    return fail(Error{Errc::busy, "no snapshot could be opened in the time allowed",
+                      "run the same command again"});
+  }
+
+ private:
+  Result<bool> try_way(Way way) {
+    switch (way) {
+      case Way::position:
+        return by_position();
+      case Way::log_status:
+        return by_log_status();
+      case Way::backup_stage:
+        return under_lock("BACKUP STAGE START; BACKUP STAGE BLOCK_COMMIT", "BACKUP STAGE END");
+      case Way::read_lock:
+        return under_lock("FLUSH TABLES WITH READ LOCK", "UNLOCK TABLES");
+      case Way::one:
+        break;
+    }
+    return keep_largest_group();
+  }
+
+  // On the sessions that `which` picks, all at once; each answer is the last statement's.
+  template <class Which>
+  Result<void> start_on(const std::string& sql, const base::Deadline& limit, const Which& which) {
+    std::vector<std::size_t> asked;
+    Result<void> outcome;
+    for (std::size_t i = 0; i < readers_.size() && outcome; ++i) {
+      if (!which(i)) continue;
+      readers_[i]->limit(limit);
+      outcome = readers_[i]->send(sql);
+      if (outcome) asked.push_back(i);
+    }
+    for (const std::size_t i : asked) {
+      auto rows = readers_[i]->answer();
+      readers_[i]->unlimit();
+      if (rows) positions_[i] = position_of(*rows);
+      if (!rows && outcome) outcome = fail(std::move(rows.error()));
+    }
+    return outcome;
+  }
+
+  // Snapshots at the same place in the log are the same. Those that are behind are opened again:
+  // they succeed if nobody committed since the newest was opened.
+  Result<bool> by_position() {
+    const base::Deadline enough(std::min<base::Duration>(rounds_time, deadline_.left() / 2));
+    TRY(start_on(start_and_tell, deadline_, [](std::size_t) { return true; }));
+    for (opened_.rounds = 1;; ++opened_.rounds) {
+      const Position newest = *std::max_element(positions_.begin(), positions_.end());
+      if (newest.file.empty()) return false;
+      if (std::count(positions_.begin(), positions_.end(), newest) ==
+          static_cast<std::ptrdiff_t>(positions_.size())) {
+        note(newest);
+        return true;
+      }
+      if (opened_.rounds >= rounds_max || enough.passed()) return false;
+      const std::vector<Position> before = positions_;
+      TRY(start_on(start_and_tell, deadline_, [&](std::size_t i) { return before[i] != newest; }));
+    }
+  }
+
+  Result<bool> by_log_status() {
+    const base::Deadline enough(std::min<base::Duration>(rounds_time, deadline_.left() / 2));
+    std::string before = TRY(log_status());
+    for (opened_.rounds = 1; opened_.rounds <= rounds_max && !enough.passed(); ++opened_.rounds) {
+      TRY(start_on(start, deadline_, [](std::size_t) { return true; }));
+      std::string after = TRY(log_status());
+      if (before == after) {
+        TRY(note_log_status(after));
+        return true;
+      }
+      before = std::move(after);
+    }
+    return false;
+  }
+
+  Result<std::string> log_status() {
+    control_.limit(deadline_);
+    auto text = control_.value("SELECT LOCAL FROM performance_schema.log_status");
+    control_.unlimit();
+    return text;
+  }
+
+  // Of the last look: the snapshots are open already, and nothing was committed.
+  Result<void> note_log_status(const std::string& status) {
+    const Row row = TRY(
+        control_.row("SELECT JSON_UNQUOTE(JSON_EXTRACT(j, '$.binary_log_file')), JSON_EXTRACT(j,"
+                     " '$.binary_log_position'), JSON_UNQUOTE(JSON_EXTRACT(j, '$.gtid_executed'))"
+                     " FROM (SELECT CAST(" +
+                     quote_text(status) + " AS JSON) AS j) x"));
+    opened_.log_file = row.text(0);
+    opened_.log_position = row.text(1);
+    opened_.gtids = row.text(2);
+    return {};
+  }
+
+  void note(const Position& position) {
+    opened_.log_file = position.file;
+    if (!position.file.empty()) opened_.log_position = std::to_string(position.offset);
+  }
+
+  // Whoever writes queues behind a lock that waits: so it is only asked for when it is likely to be
+  // had at once, and given up soon.
+  Result<bool> under_lock(const std::string& lock, const std::string& unlock) {
+    const bool everybody_waits = opened_.way == Way::read_lock;
+    // Whatever becomes of us, the server lets go by itself.
+    const std::string guard = "SET SESSION lock_wait_timeout = 1, wait_timeout = 2; ";
+    const std::string relax = "; SET SESSION lock_wait_timeout = 60, wait_timeout = 86400";
+    for (unsigned attempt = 0; attempt < lock_attempts_max; ++attempt) {
+      if (attempt > 0) std::this_thread::sleep_for(lock_pause);
+      if (deadline_.left() < lock_wait + lock_hold) return false;
+      if (everybody_waits && long_statement_runs()) continue;
+      ++opened_.lock_attempts;
+      const auto asked = std::chrono::steady_clock::now();
+      control_.limit(base::Deadline(lock_wait));
+      const Result<void> locked = control_.execute(guard + lock);
+      control_.limit(base::Deadline(lock_hold));
+      Result<void> started;
+      if (locked) {
+        started =
+            start_on(start_and_tell, base::Deadline(lock_hold), [](std::size_t) { return true; });
+      }
+      if (locked && started) note_locked();
+      const Result<void> released = control_.execute(unlock + relax);
+      control_.unlimit();
+      opened_.held =
+          std::max<base::Duration>(opened_.held, std::chrono::steady_clock::now() - asked);
+      if (!control_.usable()) return fail(Error(released.error()).during("let go of the lock"));
+      if (!locked) continue;
+      TRY(std::move(started));
+      // A lock that did not last until here proves nothing.
+      if (released) return true;
+    }
+    return false;
+  }
+
+  // Only commits of engines' own transactions may be under way; a statement that runs for long
+  // would not let FLUSH TABLES go on.
+  bool long_statement_runs() {
+    control_.limit(base::Deadline(lock_wait));
+    const auto found = control_.value(
+        "SELECT COUNT(*) FROM information_schema.processlist WHERE command = 'Query' AND time >= 1"
+        " AND id <> CONNECTION_ID() AND user <> 'system user' AND user <> 'event_scheduler'");
+    control_.unlimit();
+    return found && *found != "0";
+  }
+
+  // Under a lock all have the same position, and the log does not grow.
+  void note_locked() {
+    if (identity_.mariadb) return note(positions_[0]);
+    if (!identity_.binary_log) return;
+    const bool newer = identity_.version >= 80200;
+    const auto rows = control_.query(newer ? "SHOW BINARY LOG STATUS" : "SHOW MASTER STATUS");
+    if (!rows || rows->empty()) return;
+    opened_.log_file = rows->front().text("File");
+    opened_.log_position = rows->front().text("Position");
+    opened_.gtids = rows->front().text("Executed_Gtid_Set");
+  }
+
+  // Those that happen to agree; at the very least one.
+  Result<bool> keep_largest_group() {
+    std::map<Position, std::vector<std::size_t>> groups;
+    const bool comparable = identity_.mariadb && identity_.log_sees_all;
+    for (std::size_t i = 0; comparable && i < positions_.size(); ++i) {
+      if (!positions_[i].file.empty()) groups[positions_[i]].push_back(i);
+    }
+    const auto largest = std::max_element(
+        groups.begin(), groups.end(),
+        [](const auto& a, const auto& b) { return a.second.size() < b.second.size(); });
+    if (largest != groups.end()) {
+      note(largest->first);
+      std::vector<std::unique_ptr<Connection>> kept;
+      for (const std::size_t i : largest->second) kept.push_back(std::move(readers_[i]));
+      for (std::unique_ptr<Connection>& reader : readers_) {
+        if (reader) kept.push_back(std::move(reader));
+      }
+      readers_ = std::move(kept);
+      opened_.sessions = static_cast<unsigned>(largest->second.size());
+    } else {
+      TRY(start_on(start_and_tell, deadline_, [](std::size_t i) { return i == 0; }));
+      note(positions_[0]);
+      opened_.sessions = 1;
+    }
+    for (std::size_t i = opened_.sessions; i < readers_.size(); ++i) {
+      TRY(readers_[i]->execute("ROLLBACK"));
+    }
+    return true;
+  }
+
+  std::vector<std::unique_ptr<Connection>>& readers_;
+  Connection& control_;
+  const ServerIdentity& identity_;
+  base::Deadline deadline_;
+  std::vector<Position> positions_;
+  Opened opened_;
+};
+
+}  // namespace
+
+std::string_view name_of(Way way) {
+  switch (way) {
+    case Way::position:
+      return "binlog_snapshot";
+    case Way::log_status:
+      return "log_status";
+    case Way::backup_stage:
+      return "backup_stage";
+    case Way::read_lock:
+      return "read_lock";
+    case Way::one:
+      break;
+  }
+  return "one_session";
+}
+
+std::vector<Way> ways_for(const ServerIdentity& identity, const Grants& grants) {
+  std::vector<Way> ways;
+  if (identity.mariadb) {
+    if (identity.log_sees_all) ways.push_back(Way::position);
+    if (grants.everywhere("RELOAD")) ways.push_back(Way::backup_stage);
+  } else {
+    const bool may = grants.everywhere("BACKUP_ADMIN") &&
+                     grants.on_table("SELECT", "performance_schema", "log_status");
+    if (identity.log_sees_all && may) ways.push_back(Way::log_status);
+    if (grants.everywhere("RELOAD")) ways.push_back(Way::read_lock);
+  }
+  ways.push_back(Way::one);
+  return ways;
+}
+
+Result<Opened> open_snapshot(std::vector<std::unique_ptr<Connection>>& readers, Connection& control,
+                             const ServerIdentity& identity, const std::vector<Way>& ways,
+                             base::Deadline deadline) {
+  return Opener(readers, control, identity, deadline).open(ways);
+}
+
+Result<std::string> log_end(Connection& session, const ServerIdentity& identity) {
+  if (!identity.mariadb) return session.value("SELECT LOCAL FROM performance_schema.log_status");
+  const Position position = position_of(TRY(session.query(start_and_tell)));
+  TRY(session.execute("COMMIT"));
+  return position.file + ":" + std::to_string(position.offset);
+}
+
+}  // namespace stillpoint::database::mysql
