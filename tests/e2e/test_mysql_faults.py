@@ -68,6 +68,22 @@ class Faults(mysql_case.MysqlCase):
                                         " WHERE trigger_schema = 'shop'"))
         other.sql("INSERT INTO shop.t VALUES (9, NULL)")
 
+    def test_a_replica_that_does_not_acknowledge(self):
+        """Every commit of the server waits for it."""
+        if mysql.MYSQLD:
+            self.skipTest("MySQL has semi-synchronous replication as a plugin")
+        self.backup(self.url("shop"))
+        other = self.new_server(options=("--rpl-semi-sync-master-timeout=3600000",))
+        other.sql("SET GLOBAL rpl_semi_sync_master_enabled = 1")
+        where = ("--to", other.url("shop"))
+        error = self.refused(*where, says=["wait for a semi-synchronous replica"], code="busy",
+                             timeout=60)
+        self.assertIn("rpl_semi_sync_master_enabled", error["advice"])
+        other.sql("SET GLOBAL rpl_semi_sync_master_enabled = 0")
+        self.assertEqual(other.schemas(), [])
+        self.stillpoint("restore", "latest", *where, "--yes")
+        self.assertEqual(other.dump("shop"), self.server.dump("shop"))
+
     def test_who_holds_the_old_tables_is_named(self):
         self.backup(self.url("shop"))
         self.server.sql("CREATE USER clerk@localhost; GRANT ALL ON shop.* TO clerk@localhost")

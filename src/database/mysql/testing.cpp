@@ -60,11 +60,12 @@ void Server::make_data() const {
   std::vector<std::string> arguments;
   if (is_mysql()) {
     arguments = {program_, "--no-defaults", "--initialize-insecure",
-                 "--datadir=" + folder() + "/data"};
+                 "--datadir=" + folder() + "/data", "--tmpdir=" + folder()};
   } else {
     arguments = {"mariadb-install-db",
                  "--no-defaults",
                  "--datadir=" + folder() + "/data",
+                 "--tmpdir=" + folder(),
                  "--auth-root-authentication-method=normal",
                  "--skip-test-db",
                  "--skip-name-resolve"};
@@ -80,6 +81,7 @@ void Server::start() {
   std::vector<std::string> arguments = {program_,
                                         "--no-defaults",
                                         "--datadir=" + folder() + "/data",
+                                        "--tmpdir=" + folder(),
                                         "--socket=" + socket(),
                                         "--port=" + std::to_string(port_),
                                         "--bind-address=127.0.0.1",

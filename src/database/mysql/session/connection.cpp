@@ -5,6 +5,7 @@
 #include <cctype>
 #include <charconv>
 
+#include <fmt/format.h>
 #include <mysql.h>
 
 #include "database/mysql/session/establish.h"
@@ -24,9 +25,13 @@ struct Connection::State {
   // What ends a statement early on our side has to end it on the server, too.
   template <class T>
   Result<T> settled(Result<T> outcome) {
-    if (!outcome) session->abandon();
-    return outcome;
+    if (outcome) return outcome;
+    const bool late = session->each_max && session->deadline && session->deadline->passed();
+    session->abandon();
+    if (!late || outcome.error().code != Errc::busy) return outcome;
+    return fail(with_reason(std::move(outcome.error())));
   }
+  Error with_reason(Error late);
   Result<void> execute(const std::string& sql) {
     TRY(session->send(sql));
     TRY(session->answer());
@@ -156,8 +161,13 @@ void Connection::limit(base::Deadline deadline) {
   state_->session->deadline = deadline;
 }
 
+void Connection::limit_each(base::Duration time) {
+  state_->session->each_max = time;
+}
+
 void Connection::unlimit() {
   state_->session->deadline.reset();
+  state_->session->each_max.reset();
 }
 
 Result<void> Connection::execute(const std::string& sql) {
@@ -197,6 +207,32 @@ Result<Row> Connection::row(const std::string& sql) {
 Result<std::string> Connection::value(const std::string& sql) {
   const Row first = TRY(row(sql));
   return first.text(0);
+}
+
+// Semi-synchronous replication: a commit returns when a replica has it, if need be in an hour.
+Error Connection::State::with_reason(Error late) {
+  if (!session->usable() || !session->send("SHOW GLOBAL STATUS LIKE 'Rpl\\_semi\\_sync\\_%'")) {
+    return late;
+  }
+  const Result<std::vector<Row>> found = rows();
+  if (!found) return late;
+  std::string clients = "?";
+  bool waits = false;
+  for (const Row& row : *found) {
+    const std::string& name = row.text(0);
+    if (name.ends_with("master_status") || name.ends_with("source_status")) {
+      waits = row.text(1) == "ON";
+    }
+    if (name.ends_with("_clients")) clients = row.text(1);
+  }
+  if (!waits) return late;
+  late.message +=
+      fmt::format(": commits wait for a semi-synchronous replica, and {} are connected", clients);
+  late.advice =
+      "see that the replica follows, or let the server not wait for it "
+      "(rpl_semi_sync_master_enabled, in MySQL rpl_semi_sync_source_enabled); then run the same "
+      "command again";
+  return late;
 }
 
 Result<std::uint64_t> Connection::State::stream(const std::string& sql, const RowVisitor& visit) {

@@ -73,6 +73,9 @@ class Connection {
   void obey(std::stop_token stop);
   // From now on, each statement is cancelled at the deadline: `busy`.
   void limit(base::Deadline deadline);
+  // From now on, each statement may take that long: `busy`, which says so where commits wait for a
+  // replica.
+  void limit_each(base::Duration time);
   void unlimit();
 
   // One or more statements; the rows of all of them are dropped.

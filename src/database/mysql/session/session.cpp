@@ -209,12 +209,14 @@ Result<void> Session::connect(const Login& login, const base::Deadline& limit) {
 }
 
 Result<void> Session::send(const std::string& sql) {
+  if (each_max) deadline.reset();
   TRY(interrupted());
   if (!usable()) {
     last_number_ = 0;
     return fail(error_of_number(2006, "the session with the server has ended"));
   }
   last_number_ = 0;
+  if (each_max && !draining_) deadline = base::Deadline(*each_max);
   active_ = true;
   pending_ = [this](int s) { return mysql_real_query_cont(&outcome_, handle_.get(), s); };
   pending_status_ = mysql_real_query_start(&outcome_, handle_.get(), sql.data(), sql.size());

@@ -76,6 +76,7 @@ class Session {
   unsigned last_number() const { return last_number_; }
 
   std::optional<base::Deadline> deadline;
+  std::optional<base::Duration> each_max;  // from a statement's sending on: its deadline
 
  private:
   Session() = default;

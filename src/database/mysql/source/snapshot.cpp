@@ -23,7 +23,9 @@ constexpr unsigned lock_attempts_max = 5;
 constexpr milliseconds lock_pause{150};  // in which those who queued go on
 
 const std::string start = "START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY";
-const std::string start_and_tell = start + "; SHOW STATUS LIKE 'binlog_snapshot_%'";
+// Of one session that asks several times.
+constexpr int readings = 3;
+constexpr int readings_max = 50;
 
 struct Position {
   std::string file;
@@ -38,6 +40,27 @@ Position position_of(const std::vector<Row>& rows) {
     if (row.text(0) == "Binlog_snapshot_position") position.offset = row.count(1);
   }
   return position;
+}
+
+// Where in the log the session's snapshot is. MariaDB (10.11.19) puts it into one place for all
+// that ask at the same time, whoever they are, and may answer with another's: so sessions are asked
+// one after another, and more than once.
+Result<Position> told_by(Connection& session) {
+  return position_of(TRY(session.query("SHOW STATUS LIKE 'binlog_snapshot_%'")));
+}
+
+// ... and the last answers have to agree.
+Result<Position> snapshot_position(Connection& session) {
+  Position last = TRY(told_by(session));
+  int agreed = 1;
+  for (int left = readings_max; left > 0 && agreed < readings; --left) {
+    Position next = TRY(told_by(session));
+    agreed = next == last ? agreed + 1 : 1;
+    last = std::move(next);
+  }
+  if (agreed == readings) return last;
+  return fail(Error{Errc::busy, "the server does not say the same twice of where in its log it is",
+                    "run the same command again"});
 }
 
 class Opener {
@@ -80,42 +103,64 @@ class Opener {
     return keep_largest_group();
   }
 
-  // On the sessions that `which` picks, all at once; each answer is the last statement's.
-  template <class Which>
-  Result<void> start_on(const std::string& sql, const base::Deadline& limit, const Which& which) {
+  // On all sessions at once.
+  Result<void> start_all(const base::Deadline& limit) {
     std::vector<std::size_t> asked;
     Result<void> outcome;
     for (std::size_t i = 0; i < readers_.size() && outcome; ++i) {
-      if (!which(i)) continue;
       readers_[i]->limit(limit);
-      outcome = readers_[i]->send(sql);
+      outcome = readers_[i]->send(start);
       if (outcome) asked.push_back(i);
     }
     for (const std::size_t i : asked) {
       auto rows = readers_[i]->answer();
       readers_[i]->unlimit();
-      if (rows) positions_[i] = position_of(*rows);
       if (!rows && outcome) outcome = fail(std::move(rows.error()));
     }
     return outcome;
   }
 
-  // Snapshots at the same place in the log are the same. Those that are behind are opened again:
-  // they succeed if nobody committed since the newest was opened.
+  Result<std::vector<Position>> read_positions() {
+    std::vector<Position> told;
+    for (const auto& reader : readers_) {
+      reader->limit(deadline_);
+      auto position = told_by(*reader);
+      reader->unlimit();
+      told.push_back(TRY(std::move(position)));
+    }
+    return told;
+  }
+
+  // Of a session that does not say the same every time, nothing is known.
+  Result<void> confirm_positions() {
+    for (int reading = 1; reading < readings; ++reading) {
+      const std::vector<Position> told = TRY(read_positions());
+      for (std::size_t i = 0; i < told.size(); ++i) {
+        if (told[i] != positions_[i]) positions_[i] = {};
+      }
+    }
+    return {};
+  }
+
+  bool all_the_same() const {
+    const Position& first = positions_.front();
+    return !first.file.empty() && std::all_of(positions_.begin(), positions_.end(),
+                                              [&](const Position& one) { return one == first; });
+  }
+
+  // Snapshots at the same place in the log are the same: they are opened again until nobody has
+  // committed meanwhile.
   Result<bool> by_position() {
     const base::Deadline enough(std::min<base::Duration>(rounds_time, deadline_.left() / 2));
-    TRY(start_on(start_and_tell, deadline_, [](std::size_t) { return true; }));
     for (opened_.rounds = 1;; ++opened_.rounds) {
-      const Position newest = *std::max_element(positions_.begin(), positions_.end());
-      if (newest.file.empty()) return false;
-      if (std::count(positions_.begin(), positions_.end(), newest) ==
-          static_cast<std::ptrdiff_t>(positions_.size())) {
-        note(newest);
+      TRY(start_all(deadline_));
+      positions_ = TRY(read_positions());
+      if (all_the_same()) TRY(confirm_positions());
+      if (all_the_same()) {
+        note(positions_.front());
         return true;
       }
       if (opened_.rounds >= rounds_max || enough.passed()) return false;
-      const std::vector<Position> before = positions_;
-      TRY(start_on(start_and_tell, deadline_, [&](std::size_t i) { return before[i] != newest; }));
     }
   }
 
@@ -123,7 +168,7 @@ class Opener {
     const base::Deadline enough(std::min<base::Duration>(rounds_time, deadline_.left() / 2));
     std::string before = TRY(log_status());
     for (opened_.rounds = 1; opened_.rounds <= rounds_max && !enough.passed(); ++opened_.rounds) {
-      TRY(start_on(start, deadline_, [](std::size_t) { return true; }));
+      TRY(start_all(deadline_));
       std::string after = TRY(log_status());
       if (before == after) {
         TRY(note_log_status(after));
@@ -176,11 +221,8 @@ class Opener {
       const Result<void> locked = control_.execute(guard + lock);
       control_.limit(base::Deadline(lock_hold));
       Result<void> started;
-      if (locked) {
-        started =
-            start_on(start_and_tell, base::Deadline(lock_hold), [](std::size_t) { return true; });
-      }
-      if (locked && started) note_locked();
+      if (locked) started = start_all(base::Deadline(lock_hold));
+      if (locked && started) started = note_locked();
       const Result<void> released = control_.execute(unlock + relax);
       control_.unlimit();
       opened_.held =
@@ -206,21 +248,32 @@ class Opener {
   }
 
   // Under a lock all have the same position, and the log does not grow.
-  void note_locked() {
-    if (identity_.mariadb) return note(positions_[0]);
-    if (!identity_.binary_log) return;
+  Result<void> note_locked() {
+    if (identity_.mariadb) return note_snapshot(base::Deadline(lock_hold));
+    if (!identity_.binary_log) return {};
     const bool newer = identity_.version >= 80200;
     const auto rows = control_.query(newer ? "SHOW BINARY LOG STATUS" : "SHOW MASTER STATUS");
-    if (!rows || rows->empty()) return;
+    if (!rows || rows->empty()) return {};
     opened_.log_file = rows->front().text("File");
     opened_.log_position = rows->front().text("Position");
     opened_.gtids = rows->front().text("Executed_Gtid_Set");
+    return {};
+  }
+
+  Result<void> note_snapshot(const base::Deadline& limit) {
+    Connection& session = *readers_.front();
+    session.limit(limit);
+    auto position = snapshot_position(session);
+    session.unlimit();
+    note(TRY(std::move(position)));
+    return {};
   }
 
   // Those that happen to agree; at the very least one.
   Result<bool> keep_largest_group() {
     std::map<Position, std::vector<std::size_t>> groups;
     const bool comparable = identity_.mariadb && identity_.log_sees_all;
+    if (comparable && opened_.rounds > 0) TRY(confirm_positions());
     for (std::size_t i = 0; comparable && i < positions_.size(); ++i) {
       if (!positions_[i].file.empty()) groups[positions_[i]].push_back(i);
     }
@@ -237,8 +290,11 @@ class Opener {
       readers_ = std::move(kept);
       opened_.sessions = static_cast<unsigned>(largest->second.size());
     } else {
-      TRY(start_on(start_and_tell, deadline_, [](std::size_t i) { return i == 0; }));
-      note(positions_[0]);
+      Connection& only = *readers_.front();
+      only.limit(deadline_);
+      TRY(only.execute(start));
+      only.unlimit();
+      if (identity_.mariadb) TRY(note_snapshot(deadline_));
       opened_.sessions = 1;
     }
     for (std::size_t i = opened_.sessions; i < readers_.size(); ++i) {
@@ -296,7 +352,8 @@ Result<Opened> open_snapshot(std::vector<std::unique_ptr<Connection>>& readers, 
 
 Result<std::string> log_end(Connection& session, const ServerIdentity& identity) {
   if (!identity.mariadb) return session.value("SELECT LOCAL FROM performance_schema.log_status");
-  const Position position = position_of(TRY(session.query(start_and_tell)));
+  TRY(session.execute(start));
+  const Position position = TRY(snapshot_position(session));
   TRY(session.execute("COMMIT"));
   return position.file + ":" + std::to_string(position.offset);
 }

@@ -2,6 +2,7 @@
 #include "database/mysql/target/load_part.h"
 
 #include <algorithm>
+#include <chrono>
 
 #include "base/limits.h"
 #include "base/text.h"
@@ -11,6 +12,8 @@ namespace stillpoint::database::mysql {
 namespace {
 
 constexpr std::size_t batch_bytes = 4 * limits::MiB;
+// Of a part's rows: a replica may have to get all of them first.
+constexpr std::chrono::minutes commit_of_rows_max{2};
 // The server's own limit on a row, and then some.
 constexpr std::size_t row_bytes_max = 4 * limits::GiB;
 
@@ -48,7 +51,9 @@ class LoadPart : public Target::StagedPart {
     TRY(load());
     const Receipt receipt = sum_.receipt();
     TRY_DURING(doing_, staging_.note(*session_, path_, receipt));
+    session_->limit_each(commit_of_rows_max);
     TRY_DURING(doing_, session_->execute("COMMIT"));
+    session_->unlimit();
     staging_.confirm(path_, receipt);
     session_.give_back();
     return {};

@@ -134,6 +134,30 @@ TEST(MysqlTarget, RefusesWhatTheServerLacks) {
               AllOf(StartsWith("invalid"), HasSubstr("shop")));
 }
 
+// Semi-synchronous replication without a replica: a commit returns in an hour.
+TEST(MysqlTarget, ACommitThatHangsEndsTheRestoreInTime) {
+  if (is_mysql()) GTEST_SKIP() << "MySQL has it as a plugin";
+  const Server server({.arguments = {"--rpl-semi-sync-master-timeout=3600000"}});
+  server.run("CREATE DATABASE shop; CREATE TABLE shop.t (id int PRIMARY KEY)");
+  server.run("INSERT INTO shop.t VALUES (1)");
+  const Copy copy = back_up(server);
+  server.run("DELETE FROM shop.t");
+  const auto target = target_at(server.url("shop"));
+  ASSERT_EQ(said(stage_all(*target, copy)), "ok");
+  server.run("SET GLOBAL rpl_semi_sync_master_enabled = 1");
+  const auto began = std::chrono::steady_clock::now();
+  EXPECT_THAT(said(target->fence()),
+              AllOf(StartsWith("busy"), HasSubstr("wait for a semi-synchronous replica"),
+                    HasSubstr("0 are connected")));
+  EXPECT_LT(std::chrono::steady_clock::now() - began, std::chrono::seconds(30));
+  server.run("SET GLOBAL rpl_semi_sync_master_enabled = 0");
+  // Nobody is kept from writing to the old, and it can be tried again.
+  server.run("INSERT INTO shop.t VALUES (2)");
+  ASSERT_EQ(said(target->fence()), "ok");
+  ASSERT_EQ(said(target->swap()), "ok");
+  EXPECT_EQ(server.value("SELECT GROUP_CONCAT(id) FROM shop.t"), "1");
+}
+
 TEST(MysqlTarget, RefusesReferencesFromElsewhere) {
   const Server server;
   server.run(

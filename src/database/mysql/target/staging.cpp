@@ -53,8 +53,7 @@ Result<std::unique_ptr<Staging>> Staging::begin(const Connection& like, StagingM
   TRY(staging->lock());
   const Result<void> made = staging->make(stop);
   if (made) return staging;
-  staging->control_->obey({});
-  (void)staging->remove();
+  (void)staging->remove(commit_max);
   return fail(made.error());
 }
 
@@ -79,19 +78,27 @@ Result<void> Staging::lock() {
   return fail(Error{Errc::busy, "another restore is at work there", "wait for its end, or end it"});
 }
 
+// A small one.
+Result<void> Staging::commit(const std::string& sql) {
+  control_->limit_each(commit_max);
+  Result<void> done = control_->execute(sql);
+  control_->unlimit();
+  return done;
+}
+
 Result<void> Staging::make(const std::stop_token& stop) {
   control_->obey(stop);
   if (!mark_.in_place) {
     for (const Place& place : mark_.places) {
       TRY_DURING("make the schema " + display_name(place.staged),
-                 control_->execute("CREATE DATABASE " + quote_name(place.staged)));
+                 commit("CREATE DATABASE " + quote_name(place.staged)));
     }
   }
-  TRY(control_->execute("CREATE TABLE " + journal_ +
-                        " (step VARBINARY(2000) PRIMARY KEY, num_rows BIGINT UNSIGNED,"
-                        " checksum BIGINT UNSIGNED, txt LONGBLOB,"
-                        " at TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP)"
-                        " ENGINE=InnoDB COMMENT 'Stillpoint: what a restore has done'"));
+  TRY(commit("CREATE TABLE " + journal_ +
+             " (step VARBINARY(2000) PRIMARY KEY, num_rows BIGINT UNSIGNED,"
+             " checksum BIGINT UNSIGNED, txt LONGBLOB,"
+             " at TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP)"
+             " ENGINE=InnoDB COMMENT 'Stillpoint: what a restore has done'"));
   control_->obey({});
   return save_mark();
 }
@@ -147,10 +154,13 @@ std::optional<Receipt> Staging::done(const std::string& step) const {
   });
 }
 
+std::string Staging::note_sql(const std::string& step, const Receipt& receipt) const {
+  return "INSERT INTO " + journal_ + " (step, num_rows, checksum) VALUES (" + quote_text(step) +
+         ", " + number_sql(receipt.rows) + ", " + number_sql(receipt.checksum) + ")";
+}
+
 Result<void> Staging::note(Connection& session, const std::string& step, const Receipt& receipt) {
-  return session.execute("INSERT INTO " + journal_ + " (step, num_rows, checksum) VALUES (" +
-                         quote_text(step) + ", " + number_sql(receipt.rows) + ", " +
-                         number_sql(receipt.checksum) + ")");
+  return session.execute(note_sql(step, receipt));
 }
 
 void Staging::confirm(const std::string& step, const Receipt& receipt) {
@@ -159,14 +169,14 @@ void Staging::confirm(const std::string& step, const Receipt& receipt) {
 
 Result<void> Staging::finished(const std::string& step) {
   if (done(step)) return {};
-  TRY(note(*control_, step));
+  TRY(commit(note_sql(step)));
   confirm(step);
   return {};
 }
 
 Result<void> Staging::forget(const std::vector<std::string>& steps) {
   for (const std::string& step : steps) {
-    TRY(control_->execute("DELETE FROM " + journal_ + " WHERE step = " + quote_text(step)));
+    TRY(commit("DELETE FROM " + journal_ + " WHERE step = " + quote_text(step)));
     done_.with([&](auto& done) { done.erase(step); });
   }
   return {};
@@ -177,8 +187,8 @@ std::map<std::string, Receipt> Staging::all_done() const {
 }
 
 Result<void> Staging::keep(const std::string& name, const std::string& text) {
-  return control_->execute("REPLACE INTO " + journal_ + " (step, txt) VALUES (" + quote_text(name) +
-                           ", " + quote_text(text) + ")");
+  return commit("REPLACE INTO " + journal_ + " (step, txt) VALUES (" + quote_text(name) + ", " +
+                quote_text(text) + ")");
 }
 
 Result<std::string> Staging::kept(const std::string& name) {
@@ -188,9 +198,10 @@ Result<std::string> Staging::kept(const std::string& name) {
 }
 
 // The schema with the journal is the last one: what is left by a kill is found by it.
-Result<void> Staging::remove() {
+Result<void> Staging::remove(base::Duration each_max) {
   idle_.with([](auto& idle) { idle.clear(); });
   control_->obey({});
+  control_->limit_each(each_max);
   if (mark_.in_place) {
     TRY(control_->execute("DROP TABLE IF EXISTS " + journal_));
   } else {

@@ -2,6 +2,7 @@
 // Where restored data is until the switch, the sessions that fill it, and what they have done.
 #pragma once
 
+#include <chrono>
 #include <map>
 #include <memory>
 #include <optional>
@@ -17,6 +18,10 @@
 #include "database/mysql/target/staging_mark.h"
 
 namespace stillpoint::database::mysql {
+
+// What a commit may take: the server may wait for a replica, by default for 10 seconds.
+inline constexpr std::chrono::seconds commit_max{12};
+inline constexpr std::chrono::minutes removal_max{5};  // of a schema with all its tables
 
 // A restore's schemas, and its journal: a table in the first of them. One session stays as long as
 // this lives, and holds a lock of the server's by which others see that we are alive.
@@ -71,14 +76,17 @@ class Staging {
   Result<void> keep(const std::string& name, const std::string& text);
   Result<std::string> kept(const std::string& name);  // empty where there is none
 
-  // Removes the schemas, or in place only the journal, and ends all sessions.
-  Result<void> remove();
+  // Removes the schemas, or in place only the journal, and ends all sessions. No statement may take
+  // longer than that.
+  Result<void> remove(base::Duration each_max = removal_max);
   void close();  // ends all sessions
 
  private:
   Staging(std::string journal, std::string token, Connection control)
       : journal_(std::move(journal)), token_(std::move(token)), control_(std::move(control)) {}
   Result<void> lock();
+  Result<void> commit(const std::string& sql);
+  std::string note_sql(const std::string& step, const Receipt& receipt = {}) const;
   Result<void> make(const std::stop_token& stop);
   Result<void> read_journal();
 

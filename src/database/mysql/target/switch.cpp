@@ -19,7 +19,10 @@ namespace {
 constexpr const char* plan_step = "plan";
 constexpr const char* state_step = "state";
 
+constexpr const char* probe_step = "probe";
 constexpr std::chrono::seconds lock_time{5};
+// The largest is one RENAME TABLE for all.
+constexpr std::chrono::seconds statement_max{60};
 constexpr std::chrono::milliseconds between_attempts{200};
 
 std::string rename_sql(const std::vector<std::string>& moves) {
@@ -41,6 +44,7 @@ Result<std::unique_ptr<Switch>> Switch::open(Staging& staging, SwitchPlan plan) 
 
 Result<std::unique_ptr<Switch>> Switch::fence(Staging& staging, SwitchPlan plan, bool force) {
   std::unique_ptr<Switch> one = TRY(open(staging, std::move(plan)));
+  TRY(one->check_commits());
   TRY(one->lock(force));
   return one;
 }
@@ -81,7 +85,16 @@ Result<void> Switch::connect() {
   work_ = TRY(session());
   // If we freeze, the server does not keep clients waiting for longer than that.
   TRY(locks_->execute("SET SESSION wait_timeout = 60, lock_wait_timeout = 1"));
-  return work_->execute("SET SESSION lock_wait_timeout = 10");
+  TRY(work_->execute("SET SESSION lock_wait_timeout = 10"));
+  locks_->limit_each(statement_max);
+  work_->limit_each(statement_max);
+  return {};
+}
+
+// A server whose commits hang would hang in the midst of the switch.
+Result<void> Switch::check_commits() {
+  TRY_DURING("commit something before the switch", staging_.keep(probe_step, "commits"));
+  return {};
 }
 
 Result<std::string> Switch::state() {

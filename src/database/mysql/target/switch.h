@@ -61,6 +61,7 @@ class Switch {
  private:
   Switch(Staging& staging, SwitchPlan plan) : staging_(staging), plan_(std::move(plan)) {}
   Result<void> connect();
+  Result<void> check_commits();
   Result<void> lock(bool force);
   Result<void> lock_once(bool force);
   Result<void> lock_anew(bool force);

@@ -17,6 +17,7 @@ Result<void> Switch::close(bool force) {
     at.clear();
   }
   if (at == decided || at == switched) return {};
+  TRY(check_commits());
   if (at.empty()) {
     TRY(lock_anew(force));
     TRY(keep_plan(staging_, plan_));
