@@ -148,24 +148,17 @@ void MysqlDatabase::explain_readers() {
       "one session reads everything, since several could not be shown to see the "
       "same: ";
   why += identity_.log_doubt.empty() ? "the user lacks a right" : identity_.log_doubt;
-  const std::string doubt = identity_.log_doubt;
-  if (doubt.find("BINLOG MONITOR") != std::string::npos) {
+  if (identity_.mariadb && identity_.log_doubt.find("BINLOG MONITOR") != std::string::npos) {
     why += "; GRANT BINLOG MONITOR ON *.* TO " + account + "; would do";
-  } else if (identity_.mariadb) {
-    why += "; GRANT RELOAD ON *.* TO " + account +
-           "; would allow to keep commits waiting for a "
-           "few milliseconds instead";
   } else {
-    why += "; GRANT BACKUP_ADMIN, REPLICATION CLIENT ON *.* TO " + account +
-           "; GRANT SELECT ON performance_schema.log_status TO " + account + "; would do";
+    why += "; GRANT RELOAD ON *.* TO " + account +
+           "; would allow to keep commits waiting for a few milliseconds instead";
   }
   warnings_.push_back(why);
 }
 
 bool MysqlDatabase::can_mark() const {
-  if (!identity_.log_sees_all) return false;
-  return identity_.mariadb || (grants_.everywhere("BACKUP_ADMIN") &&
-                               grants_.on_table("SELECT", "performance_schema", "log_status"));
+  return identity_.mariadb && identity_.log_sees_all;
 }
 
 Capabilities MysqlDatabase::capabilities() const {
@@ -184,14 +177,19 @@ std::vector<std::string> MysqlDatabase::warnings() const {
 }
 
 Result<std::string> MysqlDatabase::write_mark() {
+  if (!identity_.mariadb) {
+    return fail(
+        Error{Errc::unsupported,
+              "nothing tells whether anybody wrote: the end of MySQL's log runs ahead of what "
+              "is committed",
+              "pause the application, or hold the writes"});
+  }
   if (!can_mark()) {
     return fail(Error{Errc::unsupported,
-                      "nothing tells whether anybody wrote: " +
-                          (identity_.log_doubt.empty() ? "the user lacks the right BACKUP_ADMIN"
-                                                       : identity_.log_doubt),
+                      "nothing tells whether anybody wrote: " + identity_.log_doubt,
                       "turn the binary log on, or pause the application"});
   }
-  return log_end(*marks_, identity_);
+  return log_end(*marks_);
 }
 
 Result<std::unique_ptr<Hold>> MysqlDatabase::hold_writes(const std::vector<std::string>& tables,

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <chrono>
 #include <map>
+#include <mutex>
 #include <thread>
 
 #include <fmt/format.h>
@@ -46,6 +47,8 @@ Position position_of(const std::vector<Row>& rows) {
 // that ask at the same time, whoever they are, and may answer with another's: so sessions are asked
 // one after another, and more than once.
 Result<Position> told_by(Connection& session) {
+  static std::mutex one_at_a_time;  // also of other databases on the same server
+  const std::lock_guard lock(one_at_a_time);
   return position_of(TRY(session.query("SHOW STATUS LIKE 'binlog_snapshot_%'")));
 }
 
@@ -91,8 +94,6 @@ class Opener {
     switch (way) {
       case Way::position:
         return by_position();
-      case Way::log_status:
-        return by_log_status();
       case Way::backup_stage:
         return under_lock("BACKUP STAGE START; BACKUP STAGE BLOCK_COMMIT", "BACKUP STAGE END");
       case Way::read_lock:
@@ -162,41 +163,6 @@ class Opener {
       }
       if (opened_.rounds >= rounds_max || enough.passed()) return false;
     }
-  }
-
-  Result<bool> by_log_status() {
-    const base::Deadline enough(std::min<base::Duration>(rounds_time, deadline_.left() / 2));
-    std::string before = TRY(log_status());
-    for (opened_.rounds = 1; opened_.rounds <= rounds_max && !enough.passed(); ++opened_.rounds) {
-      TRY(start_all(deadline_));
-      std::string after = TRY(log_status());
-      if (before == after) {
-        TRY(note_log_status(after));
-        return true;
-      }
-      before = std::move(after);
-    }
-    return false;
-  }
-
-  Result<std::string> log_status() {
-    control_.limit(deadline_);
-    auto text = control_.value("SELECT LOCAL FROM performance_schema.log_status");
-    control_.unlimit();
-    return text;
-  }
-
-  // Of the last look: the snapshots are open already, and nothing was committed.
-  Result<void> note_log_status(const std::string& status) {
-    const Row row = TRY(
-        control_.row("SELECT JSON_UNQUOTE(JSON_EXTRACT(j, '$.binary_log_file')), JSON_EXTRACT(j,"
-                     " '$.binary_log_position'), JSON_UNQUOTE(JSON_EXTRACT(j, '$.gtid_executed'))"
-                     " FROM (SELECT CAST(" +
-                     quote_text(status) + " AS JSON) AS j) x"));
-    opened_.log_file = row.text(0);
-    opened_.log_position = row.text(1);
-    opened_.gtids = row.text(2);
-    return {};
   }
 
   void note(const Position& position) {
@@ -317,8 +283,6 @@ std::string_view name_of(Way way) {
   switch (way) {
     case Way::position:
       return "binlog_snapshot";
-    case Way::log_status:
-      return "log_status";
     case Way::backup_stage:
       return "backup_stage";
     case Way::read_lock:
@@ -331,14 +295,9 @@ std::string_view name_of(Way way) {
 
 std::vector<Way> ways_for(const ServerIdentity& identity, const Grants& grants) {
   std::vector<Way> ways;
-  if (identity.mariadb) {
-    if (identity.log_sees_all) ways.push_back(Way::position);
-    if (grants.everywhere("RELOAD")) ways.push_back(Way::backup_stage);
-  } else {
-    const bool may = grants.everywhere("BACKUP_ADMIN") &&
-                     grants.on_table("SELECT", "performance_schema", "log_status");
-    if (identity.log_sees_all && may) ways.push_back(Way::log_status);
-    if (grants.everywhere("RELOAD")) ways.push_back(Way::read_lock);
+  if (identity.mariadb && identity.log_sees_all) ways.push_back(Way::position);
+  if (grants.everywhere("RELOAD")) {
+    ways.push_back(identity.mariadb ? Way::backup_stage : Way::read_lock);
   }
   ways.push_back(Way::one);
   return ways;
@@ -350,8 +309,7 @@ Result<Opened> open_snapshot(std::vector<std::unique_ptr<Connection>>& readers, 
   return Opener(readers, control, identity, deadline).open(ways);
 }
 
-Result<std::string> log_end(Connection& session, const ServerIdentity& identity) {
-  if (!identity.mariadb) return session.value("SELECT LOCAL FROM performance_schema.log_status");
+Result<std::string> log_end(Connection& session) {
   TRY(session.execute(start));
   const Position position = TRY(snapshot_position(session));
   TRY(session.execute("COMMIT"));

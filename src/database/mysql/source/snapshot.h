@@ -17,12 +17,14 @@ namespace stillpoint::database::mysql {
 // From the gentlest to the least gentle:
 //   position      MariaDB with a binary log: each snapshot tells its position in it; those that
 //                 differ are opened again. Nobody waits.
-//   log_status    MySQL with a binary log: the log's end is the same before and after. Nobody
-//   waits. backup_stage  MariaDB: BACKUP STAGE BLOCK_COMMIT. Commits wait while the snapshots open.
+//   backup_stage  MariaDB: BACKUP STAGE BLOCK_COMMIT. Commits wait while the snapshots open.
 //   read_lock     FLUSH TABLES WITH READ LOCK. Writers wait meanwhile; not tried while a long
 //                 statement runs, behind which everybody would queue.
 //   one           one session needs nobody else's agreement.
-enum class Way { position, log_status, backup_stage, read_lock, one };
+// MySQL has no gentler way than the lock: its log's end (also as performance_schema.log_status
+// tells it) moves before the transactions are visible, by a sync of the log, so that two snapshots
+// at the same end may differ.
+enum class Way { position, backup_stage, read_lock, one };
 
 std::string_view name_of(Way way);
 
@@ -47,8 +49,8 @@ Result<Opened> open_snapshot(std::vector<std::unique_ptr<Connection>>& readers, 
                              const ServerIdentity& identity, const std::vector<Way>& ways,
                              base::Deadline deadline);
 
-// The end of the binary log as a snapshot opened now sees it: it differs from an earlier one when
-// anybody committed in between. For write_mark().
-Result<std::string> log_end(Connection& session, const ServerIdentity& identity);
+// MariaDB: the end of the binary log as a snapshot opened now sees it. It differs from an earlier
+// one when anybody committed in between. For write_mark().
+Result<std::string> log_end(Connection& session);
 
 }  // namespace stillpoint::database::mysql

@@ -168,7 +168,7 @@ Figures open_many(const Server& server, unsigned readers, const std::vector<Way>
 }
 
 std::vector<Way> usual_ways() {
-  if (testing::is_mysql()) return {Way::log_status, Way::read_lock, Way::one};
+  if (testing::is_mysql()) return {Way::read_lock, Way::one};
   return {Way::position, Way::backup_stage, Way::one};
 }
 
@@ -302,19 +302,16 @@ TEST(MysqlSnapshot, KnowsItsPlaceInTheBinaryLog) {
       open_snapshot(sessions, control, identity, usual_ways(), base::Deadline(seconds(10)));
   ASSERT_EQ(said(opened), "ok");
   const std::string place = opened->log_file + ":" + opened->log_position;
-  const std::string end = log_end(control, identity).value();
-  if (identity.mariadb) {
-    EXPECT_EQ(end, place);
-  } else {
-    EXPECT_THAT(end, AllOf(HasSubstr(opened->log_file), HasSubstr(opened->log_position)));
-  }
-  EXPECT_EQ(log_end(control, identity).value(), end);
+  EXPECT_THAT(place, HasSubstr("binlog."));
+  if (!identity.mariadb) return;
+  EXPECT_EQ(log_end(control).value(), place);
   server.run("INSERT INTO s.t VALUES(1)");
-  EXPECT_NE(log_end(control, identity).value(), end);
+  EXPECT_NE(log_end(control).value(), place);
 }
 
 // A transaction that began before the mark and commits after it.
 TEST(MysqlSnapshot, TheEndOfTheLogSeesAnOlderTransactionCommit) {
+  if (testing::is_mysql()) GTEST_SKIP() << "MySQL's log says nothing of what is visible";
   const Server server;
   server.run("CREATE DATABASE s; CREATE TABLE s.t(i int)");
   Connection control = server.session();
@@ -322,10 +319,10 @@ TEST(MysqlSnapshot, TheEndOfTheLogSeesAnOlderTransactionCommit) {
   Connection older = server.session();
   ASSERT_EQ(said(older.execute("START TRANSACTION; INSERT INTO s.t VALUES(1)")), "ok");
   server.run("INSERT INTO s.t VALUES(2)");
-  const std::string before = log_end(control, identity).value();
-  EXPECT_EQ(log_end(control, identity).value(), before);
+  const std::string before = log_end(control).value();
+  EXPECT_EQ(log_end(control).value(), before);
   ASSERT_EQ(said(older.execute("COMMIT")), "ok");
-  EXPECT_NE(log_end(control, identity).value(), before);
+  EXPECT_NE(log_end(control).value(), before);
 }
 
 }  // namespace
