@@ -79,7 +79,8 @@ class Server:
     def careless(self):
         """Files that no test needs to outlive a power cut; and a folder of its own for temporary
         tables, since a server removes those of all others when it starts."""
-        words = [f"--tmpdir={self.folder.path}", "--innodb-flush-log-at-trx-commit=0", "--innodb-doublewrite=0"]
+        words = [f"--tmpdir={self.folder.path}", "--innodb-flush-log-at-trx-commit=0",
+                 "--innodb-doublewrite=0"]
         if not MYSQLD:
             words += ["--innodb-flush-method=nosync", "--debug-no-sync", "--sync-frm=0",
                       "--innodb-log-file-size=4M"]

@@ -20,13 +20,14 @@ constexpr std::size_t row_bytes_max = 4 * limits::GiB;
 class LoadPart : public Target::StagedPart {
  public:
   LoadPart(Staging& staging, Staging::Loan session, std::string path, std::string doing,
-           std::string sql, std::uint64_t bytes)
+           std::string sql, std::uint64_t bytes, AfterPart then)
       : staging_(staging),
         session_(std::move(session)),
         path_(std::move(path)),
         doing_(std::move(doing)),
         sql_(std::move(sql)),
-        bytes_(bytes) {}
+        bytes_(bytes),
+        then_(std::move(then)) {}
 
   Result<void> begin() {
     TRY_DURING(doing_, session_->execute("START TRANSACTION"));
@@ -55,6 +56,7 @@ class LoadPart : public Target::StagedPart {
     TRY_DURING(doing_, session_->execute("COMMIT"));
     session_->unlimit();
     staging_.confirm(path_, receipt);
+    TRY(then_(*session_));
     session_.give_back();
     return {};
   }
@@ -90,6 +92,7 @@ class LoadPart : public Target::StagedPart {
   const std::string doing_;
   const std::string sql_;
   const std::uint64_t bytes_;
+  const AfterPart then_;
   std::uint64_t written_ = 0;
   Bytes batch_;
   std::size_t whole_ = 0;     // so many bytes of it are whole rows
@@ -102,14 +105,14 @@ class LoadPart : public Target::StagedPart {
 
 Result<std::unique_ptr<Target::StagedPart>> load_part(Staging& staging, const LoadPlace& place,
                                                       const std::string& path, std::uint64_t bytes,
-                                                      const std::stop_token& stop) {
+                                                      AfterPart then, const std::stop_token& stop) {
   const std::string doing =
       "fill the table " + base::printable(display_qualified(place.schema, place.table));
   const std::string sql = "LOAD DATA LOCAL INFILE 'stillpoint' INTO TABLE " +
                           quote_qualified(place.schema, place.table) + " ";
   Staging::Loan session = TRY_DURING(doing, staging.borrow(stop));
   auto part = std::make_unique<LoadPart>(staging, std::move(session), path, doing,
-                                         sql + place.format, bytes);
+                                         sql + place.format, bytes, std::move(then));
   TRY(part->begin());
   return part;
 }

@@ -3,6 +3,7 @@
 // one transaction with the note that they are there.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <stop_token>
 #include <string>
@@ -19,8 +20,10 @@ struct LoadPlace {
   std::string format = {};  // what follows the table's name in LOAD DATA
 };
 
+// `then`: what is to be done on the same session when all rows are committed.
+using AfterPart = std::function<Result<void>(Connection& session)>;
 Result<std::unique_ptr<Target::StagedPart>> load_part(Staging& staging, const LoadPlace& place,
                                                       const std::string& path, std::uint64_t bytes,
-                                                      const std::stop_token& stop);
+                                                      AfterPart then, const std::stop_token& stop);
 
 }  // namespace stillpoint::database::mysql

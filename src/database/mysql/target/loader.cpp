@@ -103,7 +103,30 @@ Result<std::unique_ptr<Target::StagedPart>> Loader::stage(const std::string& pat
     return fail(Errc::corrupt, "schema/tables.json does not know the table of {}", path);
   }
   const StagedTable& table = *found->second;
-  return load_part(*staging_, {table.schema, table.name, table.table->load}, path, bytes, stop);
+  return load_part(
+      *staging_, {table.schema, table.name, table.table->load}, path, bytes,
+      [this, path](Connection& session) { return part_is_there(path, session); }, stop);
+}
+
+void Loader::note_parts() {
+  parts_left_.with([&](auto& left) {
+    for (StagedTable& one : tables_) {
+      for (const StoredPart& part : one.table->parts) {
+        table_of_part_[part.path] = &one;
+        if (wants(part.path)) ++left[&one];
+      }
+    }
+  });
+}
+
+// Who brings a table's last part makes its indexes, while the others load on.
+Result<void> Loader::part_is_there(const std::string& path, Connection& session) {
+  StagedTable* table = table_of_part_.at(path);
+  const bool last = parts_left_.with([&](auto& left) { return --left[table] == 0; });
+  if (!last || !table->indexes_later) return {};
+  TRY(make_indexes(session, *table));
+  table->indexes_later = false;
+  return {};
 }
 
 Result<void> Loader::take_schema(const std::string& path, std::string text,
@@ -113,10 +136,12 @@ Result<void> Loader::take_schema(const std::string& path, std::string text,
   schema_ = TRY(read_stored_schema(schema_parts_));
   schema_parts_.clear();
   staging_ = TRY(lay_out_(stop));
-  for (const StagedTable& one : tables_) {
-    for (const StoredPart& part : one.table->parts) table_of_part_[part.path] = &one;
+  if (staging_->done(tables_step)) {
+    TRY(empty_unfinished());
+    note_parts();
+    return {};
   }
-  if (staging_->done(tables_step)) return empty_unfinished();
+  note_parts();
   TRY(make_tables(*staging_, tables_, writers_, stop));
   return staging_->finished(tables_step);
 }

@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "base/guarded.h"
 #include "database/mysql/target/definition_maker.h"
 #include "database/mysql/target/load_part.h"
 #include "database/mysql/target/staged_tables.h"
@@ -47,6 +48,8 @@ class Loader {
   class SchemaPart;
   Result<void> take_schema(const std::string& path, std::string text, const std::stop_token& stop);
   Result<void> empty_unfinished();
+  void note_parts();
+  Result<void> part_is_there(const std::string& path, Connection& session);
 
   const Content content_;
   const RestoreOptions options_;
@@ -58,7 +61,8 @@ class Loader {
   std::optional<std::set<std::string>> only_;
   StoredSchema schema_;
   std::vector<StagedTable> tables_;
-  std::map<std::string, const StagedTable*> table_of_part_;
+  std::map<std::string, StagedTable*> table_of_part_;
+  base::Guarded<std::map<const StagedTable*, std::size_t>> parts_left_;
   Staging* staging_ = nullptr;
 };
 

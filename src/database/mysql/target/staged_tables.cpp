@@ -86,15 +86,8 @@ std::string additions(const std::vector<std::string>& items) {
 
 Result<void> complete_table(Staging& staging, Connection& session, const StagedTable& one) {
   const TableDefinition definition = take_apart(one.table->create);
+  if (one.indexes_later) TRY(make_indexes(session, one));
   TRY(session.execute("USE " + quote_name(one.schema)));
-  if (one.indexes_later && !definition.indexes.empty()) {
-    const Result<void> made =
-        session.execute("ALTER TABLE " + quoted(one) + " " + additions(definition.indexes));
-    const bool there = !made && session.last_number() == er_duplicate_index;
-    if (!made && !there) {
-      return fail(Error(made.error()).during("make the indexes of " + printable_name(one)));
-    }
-  }
   if (definition.foreign_keys.empty() || !one.foreign_keys) return {};
   if (TRY(has_foreign_keys(session, one))) return {};
   const std::string keys = with_schemas(additions(definition.foreign_keys), staging.schemas());
@@ -208,6 +201,17 @@ Result<void> make_tables(Staging& staging, const std::vector<StagedTable>& table
   return for_each(staging, tables, workers, stop, [&](Connection& session, const StagedTable& one) {
     return make_table(staging, session, one);
   });
+}
+
+Result<void> make_indexes(Connection& session, const StagedTable& one) {
+  const TableDefinition definition = take_apart(one.table->create);
+  if (definition.indexes.empty()) return {};
+  TRY(session.execute("USE " + quote_name(one.schema)));
+  const Result<void> made =
+      session.execute("ALTER TABLE " + quoted(one) + " " + additions(definition.indexes));
+  const bool there = !made && session.last_number() == er_duplicate_index;
+  if (made || there) return {};
+  return fail(Error(made.error()).during("make the indexes of " + printable_name(one)));
 }
 
 Result<void> complete_tables(Staging& staging, const std::vector<StagedTable>& tables,

@@ -26,7 +26,9 @@ bool indexes_come_later(const StoredTable& table, std::uint64_t rows);
 
 Result<void> make_tables(Staging& staging, const std::vector<StagedTable>& tables, unsigned workers,
                          const std::stop_token& stop);
-// Indexes and foreign keys.
+// The indexes that come later; once all rows are there.
+Result<void> make_indexes(Connection& session, const StagedTable& one);
+// Indexes that are not there yet, and foreign keys.
 Result<void> complete_tables(Staging& staging, const std::vector<StagedTable>& tables,
                              unsigned workers, const std::stop_token& stop);
 
