@@ -13,6 +13,7 @@
 
 #include <arpa/inet.h>
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <netinet/in.h>
 #include <pwd.h>
 #include <sys/socket.h>
@@ -21,6 +22,7 @@
 
 #include "base/clock.h"
 #include "base/program.h"
+#include "base/sha256.h"
 
 namespace stillpoint::database::testing {
 namespace fs = std::filesystem;
@@ -53,8 +55,8 @@ int free_port() {
   return ntohs(address.sin_port);
 }
 
-ServerProcess::ServerProcess(std::string name, std::string user)
-    : name_(std::move(name)), user_(std::move(user)) {
+ServerProcess::ServerProcess(std::string name, std::string user, int end_signal)
+    : name_(std::move(name)), user_(std::move(user)), end_signal_(end_signal) {
   folder_ = (fs::temp_directory_path() / ("stillpoint-" + name_ + "-XXXXXX")).string();
   if (::mkdtemp(folder_.data()) == nullptr) give_up("no temporary folder");
   if (is_root()) {
@@ -67,9 +69,9 @@ ServerProcess::ServerProcess(std::string name, std::string user)
 }
 
 ServerProcess::~ServerProcess() {
-  ::close(guard_pipe_);  // the guard stops the server and removes its folder
+  end(end_signal_);
+  ::close(guard_pipe_);  // the guard removes the folder
   ::waitpid(guard_, nullptr, 0);
-  if (process_ != 0) ::waitpid(process_, nullptr, 0);
 }
 
 // A shell that waits for the end of its stdin, which we hold and which also closes when we die.
@@ -79,13 +81,16 @@ void ServerProcess::guard() {
   guard_pipe_ = ends[1];
   const std::string script =
       "cat >/dev/null; pid=$(cat \"$1/process\" 2>/dev/null); "
-      "[ -z \"$pid\" ] || kill -KILL \"$pid\" 2>/dev/null; "
+      "[ -z \"$pid\" ] || kill -\"$2\" \"$pid\" 2>/dev/null; "
+      "i=0; while [ -n \"$pid\" ] && kill -0 \"$pid\" 2>/dev/null && [ $i -lt 200 ]; do "
+      "sleep 0.02; i=$((i+1)); done; "
       "i=0; while ! rm -rf \"$1\" 2>/dev/null && [ $i -lt 100 ]; do sleep 0.02; i=$((i+1)); done";
+  const std::string signal = std::to_string(end_signal_);
   guard_ = ::fork();
   if (guard_ == 0) {
     ::setsid();  // what is typed at the terminal is not for it
     ::dup2(ends[0], STDIN_FILENO);
-    ::execl("/bin/sh", "sh", "-c", script.c_str(), "sh", folder_.c_str(), nullptr);
+    ::execl("/bin/sh", "sh", "-c", script.c_str(), "sh", folder_.c_str(), signal.c_str(), nullptr);
     ::_exit(127);
   }
   ::close(ends[0]);
@@ -107,6 +112,23 @@ void ServerProcess::run(std::vector<std::string> arguments) const {
                                      },
                                      {});
   if (!ran) give_up(ran.error().message + "\n" + output);
+}
+
+void ServerProcess::copy(const std::string& from, const std::string& to) const {
+  run({"cp", "-r", "--reflink=auto", "--preserve=mode,ownership", from, to});
+}
+
+void ServerProcess::make_or_copy(const std::string& place, const std::string& key,
+                                 const std::function<void()>& make) const {
+  const fs::path kept =
+      fs::temp_directory_path() / fmt::format("stillpoint-kept-{}-{}-{}", name_, ::geteuid(),
+                                              base::sha256(base::view_of(key)).brief());
+  if (fs::exists(kept)) return copy(kept, place);
+  make();
+  const std::string fresh = folder_ + "/kept";
+  copy(place, fresh);
+  std::error_code taken;  // another test may have been faster
+  fs::rename(fresh, kept, taken);
 }
 
 bool ServerProcess::spawn_and_wait(const std::vector<std::string>& arguments,
@@ -142,7 +164,7 @@ bool ServerProcess::spawn_and_wait(const std::vector<std::string>& arguments,
 void ServerProcess::start(const std::vector<std::string>& arguments,
                           const std::function<bool()>& ready) {
   // After a crash, the last of its processes may still hold its memory for a moment.
-  for (int tries = 0; tries < 20; ++tries) {
+  for (const base::Deadline deadline(start_time); !deadline.passed();) {
     if (spawn_and_wait(arguments, ready)) return;
     std::this_thread::sleep_for(std::chrono::milliseconds(20));
   }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "database/mysql/testing.h"
 
+#include <csignal>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -8,6 +9,7 @@
 #include <gtest/gtest.h>
 
 #include "base/encoding.h"
+#include "base/text.h"
 
 namespace stillpoint::database::mysql::testing {
 namespace fs = std::filesystem;
@@ -49,7 +51,7 @@ bool is_mysql() {
 
 Server::Server(ServerOptions options)
     : options_(std::move(options)),
-      process_("mysql", "mysql"),
+      process_("mysql", "mysql", SIGKILL),
       program_(find_program()),
       port_(database::testing::free_port()) {
   make_data();
@@ -57,21 +59,19 @@ Server::Server(ServerOptions options)
 }
 
 void Server::make_data() const {
-  std::vector<std::string> arguments;
-  if (is_mysql()) {
-    arguments = {program_, "--no-defaults", "--initialize-insecure",
-                 "--datadir=" + folder() + "/data", "--tmpdir=" + folder()};
-  } else {
-    arguments = {"mariadb-install-db",
-                 "--no-defaults",
-                 "--datadir=" + folder() + "/data",
-                 "--tmpdir=" + folder(),
-                 "--auth-root-authentication-method=normal",
-                 "--skip-test-db",
-                 "--skip-name-resolve"};
+  std::vector<std::string> arguments = {program_, "--no-defaults", "--initialize-insecure"};
+  if (!is_mysql()) {
+    arguments = {"mariadb-install-db", "--no-defaults", "--auth-root-authentication-method=normal",
+                 "--skip-test-db", "--skip-name-resolve"};
   }
   for (const std::string& argument : careless()) arguments.push_back(argument);
-  process_.run(std::move(arguments));
+  const std::string key = base::join(arguments, " ");
+  const std::string data = folder() + "/data";
+  arguments.push_back("--datadir=" + data);
+  arguments.push_back("--tmpdir=" + folder());
+  process_.make_or_copy(data, key, [&] { process_.run(std::move(arguments)); });
+  fs::remove(data +
+             "/auto.cnf");  // the name that a MySQL server gives itself: no two have the same
   std::ofstream(folder() + "/init.sql")
       << "CREATE USER IF NOT EXISTS root@'127.0.0.1';\n"
          "GRANT ALL PRIVILEGES ON *.* TO root@'127.0.0.1' WITH GRANT OPTION;\n";
