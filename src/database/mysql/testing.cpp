@@ -93,7 +93,10 @@ void Server::start() {
                                         "--local-infile=1",
                                         "--character-set-server=utf8mb4"};
   for (const std::string& argument : careless()) arguments.push_back(argument);
-  if (is_mysql()) arguments.emplace_back("--mysqlx=OFF");
+  if (is_mysql()) {
+    arguments.emplace_back("--mysqlx=OFF");
+    arguments.emplace_back("--cte-max-recursion-depth=1000000");
+  }
   if (options_.binary_log) {
     arguments.push_back("--log-bin=" + folder() + "/data/binlog");
   } else if (is_mysql()) {

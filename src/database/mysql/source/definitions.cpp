@@ -154,6 +154,8 @@ Result<std::vector<TableStatement>> read_tables(Connection& session, const Inven
 Result<std::string> read_users(Connection& session, bool mariadb) {
   std::string script =
       "-- Accounts and privileges. Passwords are here as the server keeps them, as hashes.\n";
+  // MySQL's hashes hold bytes that are no text.
+  if (!mariadb) TRY(session.execute("SET SESSION print_identified_with_as_hex = ON"));
   const std::vector<Row> accounts = TRY_DURING(
       "list the accounts",
       session.query(

@@ -57,13 +57,16 @@ Result<void> MysqlDatabase::prepare(std::stop_token stop) {
   TRY(list_and_touch());
   TRY(refuse_unlockable());
   ways_ = ways_for(identity_, grants_);
+  // MySQL's FLUSH TABLES waits for tables that we hold ourselves, and all others wait behind it.
+  const bool own_way = read_lock_ && !identity_.mariadb;
+  if (own_way) ways_ = {Way::one};
   const unsigned wanted = ways_.size() == 1 ? 1 : readers_wanted(options_);
   reader_ = TRY(TableReader::connect(*holder_, identity_, wanted, options_.snapshot_max, stop));
   if (reader_->sessions() < wanted) {
     warnings_.push_back(
         fmt::format("the server has connections for {} readers only", reader_->sessions()));
   }
-  if (ways_.size() == 1) explain_readers();
+  if (ways_.size() == 1 && !own_way) explain_readers();
   definitions_ = TRY(read_definitions(*marks_, inventory_));
   listed_ = inventory_;
   for (Statement& one : definitions_) {
@@ -136,7 +139,8 @@ Result<void> MysqlDatabase::refuse_unlockable() {
               "lock_nontransactional=1 to the URL: they are then locked against writes "
               "until they have been read"});
   }
-  warnings_.push_back("writers to these tables wait until they have been read: " + all);
+  warnings_.push_back("writers to these tables wait until they have been read: " + all +
+                      (identity_.mariadb ? "" : "; one session reads everything"));
   read_lock_.emplace(TRY(Connection::connect({}, {.like = &*holder_})));
   return {};
 }

@@ -161,6 +161,29 @@ bool may_have_lost_characters(std::string_view create) {
   return false;
 }
 
+std::string without_check_names(std::string_view create) {
+  constexpr std::string_view word = "\n  CONSTRAINT `";
+  std::string out;
+  std::size_t done = 0;
+  for (std::size_t at = 0; at < create.size();) {
+    if (is_quote(create[at])) {
+      at = skip_quoted(create, at);
+      continue;
+    }
+    if (create.substr(at, word.size()) == word) {
+      const std::size_t end = skip_quoted(create, at + word.size() - 1);
+      if (create.substr(std::min(end, create.size())).starts_with(" CHECK ")) {
+        out += create.substr(done, at + 2 - done);  // up to the first of the two blanks
+        done = end;
+      }
+      at = end;
+      continue;
+    }
+    ++at;
+  }
+  return out + std::string(create.substr(std::min(done, create.size())));
+}
+
 std::string without_counter(std::string_view create) {
   constexpr std::string_view word = " AUTO_INCREMENT=";
   for (std::size_t at = 0; at < create.size();) {

@@ -60,5 +60,17 @@ TEST(MysqlTableDefinition, IsSuspectedOfLostCharacters) {
   EXPECT_FALSE(may_have_lost_characters("CREATE TABLE `t?` (`?` int COMMENT 'why?')"));
 }
 
+TEST(MysqlTableDefinition, ChecksLoseTheirNames) {
+  EXPECT_EQ(
+      without_check_names("CREATE TABLE `t` (\n  `a` int COMMENT '\n  CONSTRAINT `x` CHECK (',\n"
+                          "  CONSTRAINT `f` FOREIGN KEY (`a`) REFERENCES `u` (`a`),\n"
+                          "  CONSTRAINT `p``q` CHECK ((`a` > 0)),\n"
+                          "  CONSTRAINT `r` CHECK ((`a` < 9)) /*!80016 NOT ENFORCED */\n) E"),
+      "CREATE TABLE `t` (\n  `a` int COMMENT '\n  CONSTRAINT `x` CHECK (',\n"
+      "  CONSTRAINT `f` FOREIGN KEY (`a`) REFERENCES `u` (`a`),\n"
+      "  CHECK ((`a` > 0)),\n"
+      "  CHECK ((`a` < 9)) /*!80016 NOT ENFORCED */\n) E");
+}
+
 }  // namespace
 }  // namespace stillpoint::database::mysql

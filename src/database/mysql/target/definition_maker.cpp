@@ -76,7 +76,8 @@ Result<void> make_definition(Connection& session, const StoredDefinition& defini
   if (error.message.ends_with("[1227]") && !options.no_owner) {
     error.advice =
         "grant the user the right to define things for others (SET USER in MariaDB, "
-        "SET_ANY_DEFINER in MySQL), or restore with --no-owner: then all is defined by who "
+        "SET_ANY_DEFINER in MySQL, for administrators' things also SYSTEM_USER), or restore with "
+        "--no-owner: then all is defined by who "
         "restores";
   }
   return fail(std::move(error).during("make the " + base::printable(definition.shown())));

@@ -9,6 +9,7 @@
 #include "base/random.h"
 #include "base/text.h"
 #include "database/mysql/session/location.h"
+#include "database/mysql/source/table_definition.h"
 
 namespace stillpoint::database::mysql {
 namespace {
@@ -79,10 +80,14 @@ Result<Staging*> TableTarget::lay_out(const std::stop_token& stop) {
     }
     note_what_is_missing(*table);
     stored_.push_back(*table);
+    const bool beside = !one.exchanged && one.as.name != one.from.name;
+    if (beside && !server_->identity().mariadb) {
+      stored_.back().create = without_check_names(table->create);
+    }
     if (one.partition.empty()) continue;
     std::erase_if(stored_.back().parts,
                   [&](const StoredPart& part) { return part.partition != one.partition; });
-    stored_.back().create = without_partitions(table->create);
+    stored_.back().create = without_partitions(stored_.back().create);
   }
   const std::string token = base::random_token();
   StagingMark mark;
