@@ -9,7 +9,7 @@
 #include <sys/time.h>
 
 #include "base/helper.h"
-#include "base/text.h"
+#include "database/session_hold.h"
 
 namespace stillpoint::database::sqlite {
 namespace {
@@ -29,12 +29,7 @@ class FileHold final : public Hold {
 
   Result<void> release() override {
     const Result<std::string> answer = let_go();
-    if (over_.passed()) {
-      return fail(Error{
-          Errc::busy,
-          "release the file: it was held for longer than " + base::display_duration(hold_max_),
-          "allow more with hold_max, or open fewer snapshots in one window"});
-    }
+    if (over_.passed()) return fail(held_too_long("release the file", hold_max_));
     if (!answer) return fail(Error(answer.error()).during("release the file"));
     if (*answer == released) return {};
     return fail(Errc::unavailable, "release the file: {}", *answer);

@@ -18,6 +18,7 @@
 #include "base/result.h"
 #include "database/address.h"
 #include "database/mysql/session/location.h"
+#include "database/names.h"
 
 namespace stillpoint::database::mysql {
 
@@ -122,11 +123,6 @@ std::string quote_qualified(std::string_view schema, std::string_view name);
 // would ask for it), and back.
 std::string display_name(std::string_view name);
 std::string display_qualified(std::string_view schema, std::string_view name);
-struct QualifiedName {
-  std::string schema = {};
-  std::string name = {};
-  auto operator<=>(const QualifiedName&) const = default;
-};
 Result<QualifiedName> parse_qualified(std::string_view text);
 
 }  // namespace stillpoint::database::mysql

@@ -9,6 +9,7 @@
 #include "base/text.h"
 #include "database/mysql/session/server_error.h"
 #include "database/mysql/source/privileges.h"
+#include "database/session_hold.h"
 
 namespace stillpoint::database::mysql {
 namespace {
@@ -20,38 +21,6 @@ constexpr std::chrono::milliseconds proof_time{30};
 long long seconds_of(base::Duration time) {
   return std::max<long long>(std::chrono::floor<std::chrono::seconds>(time).count(), 1);
 }
-
-// The lock lives as long as its session. Whatever happens to us, the server ends the session once
-// it has been idle for the time allowed.
-class TableHold final : public Hold {
- public:
-  TableHold(Connection session, base::Duration hold_max)
-      : session_(std::move(session)), hold_max_(hold_max), over_(hold_max) {}
-  ~TableHold() override {
-    if (released_ || !session_.usable()) return;
-    session_.limit(base::Deadline(std::chrono::seconds(1)));
-    (void)session_.execute("UNLOCK TABLES");
-  }
-
-  Result<void> release() override {
-    released_ = true;
-    session_.limit(base::Deadline(std::chrono::seconds(10)));
-    TRY_DURING("release the tables", session_.execute("UNLOCK TABLES"));
-    if (over_.passed()) {
-      return fail(Error{
-          Errc::busy,
-          "release the tables: they were held for longer than " + base::display_duration(hold_max_),
-          "allow more with hold_max, or open fewer snapshots in one window"});
-    }
-    return {};
-  }
-
- private:
-  Connection session_;
-  base::Duration hold_max_;
-  base::Deadline over_;
-  bool released_ = false;
-};
 
 Result<std::vector<std::string>> find_tables(Connection& session,
                                              const std::vector<std::string>& tables) {
@@ -149,7 +118,8 @@ Result<std::unique_ptr<Hold>> hold_tables(Connection& holder, Connection& asking
         "wait until they are done, end them with KILL, or allow more time"});
   }
   session.unlimit();
-  auto hold = std::make_unique<TableHold>(std::move(session), hold_max);
+  auto hold =
+      std::make_unique<SessionHold<Connection>>(std::move(session), "UNLOCK TABLES", hold_max);
   TRY_DURING(doing, prove(asking, identity, quoted, deadline));
   return hold;
 }
