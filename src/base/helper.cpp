@@ -8,12 +8,12 @@
 #include <iostream>
 
 #include <fcntl.h>
-#include <poll.h>
 #include <signal.h>
 #include <spawn.h>
 #include <sys/socket.h>
-#include <sys/wait.h>
 #include <unistd.h>
+
+#include "base/process.h"
 
 extern char** environ;
 
@@ -94,8 +94,7 @@ Helper::Helper(Helper&& other) noexcept
 Helper::~Helper() {
   if (process_ == 0) return;
   ::kill(process_, SIGKILL);
-  while (::waitpid(process_, nullptr, 0) < 0 && errno == EINTR) {
-  }
+  wait_for_end(process_);
 }
 
 Result<void> Helper::tell(std::string_view line) const {
@@ -115,14 +114,9 @@ Result<std::string> Helper::hear(Deadline deadline) {
     }
     if (heard_.size() > line_bytes_max)
       return fail(Errc::internal, "a line of a helper is too long");
-    pollfd wait = {line_.descriptor(), POLLIN, 0};
-    const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline.left()).count();
-    const int ready = ::poll(&wait, 1, static_cast<int>(std::min<long long>(left, 3'600'000)));
-    if (ready < 0 && errno != EINTR) return fail(system_error("wait for a helper", errno));
-    if (ready == 0 && deadline.passed()) {
+    if (!TRY_DURING("wait for a helper", wait_readable(line_, deadline))) {
       return fail(Errc::unavailable, "the helper did not answer in time");
     }
-    if (ready <= 0) continue;
     const ssize_t n = ::read(line_.descriptor(), buffer.data(), buffer.size());
     if (n < 0 && errno != EINTR) return fail(system_error("hear a helper", errno));
     if (n == 0) return fail(Errc::unavailable, "the helper has ended");

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <string>
 #include <string_view>
@@ -15,6 +16,12 @@ inline Error held_too_long(std::string_view doing, base::Duration hold_max) {
   return Error{Errc::busy,
                std::string(doing) + ": held for longer than " + base::display_duration(hold_max),
                "allow more with hold_max, or open fewer snapshots in one window"};
+}
+
+// As limits are told; 0 would be none.
+inline std::string milliseconds_of(base::Duration time) {
+  const auto count = std::chrono::floor<std::chrono::milliseconds>(time).count();
+  return std::to_string(std::max<long long>(count, 1));
 }
 
 // A lock that lives as long as its session, or until `release` is executed there. Whatever happens

@@ -19,6 +19,14 @@
 
 namespace stillpoint::database::testing {
 
+// What a Result says; "ok" without an error.
+template <class T>
+std::string said(const Result<T>& result) {
+  return result ? "ok"
+                : std::string(base::name_of(result.error().code)) + ": " + result.error().message +
+                      " | " + result.error().advice;
+}
+
 // Another process. SQLite's locks are the process's own and its state does not survive a fork: make
 // children while this process has the database closed.
 class Child {

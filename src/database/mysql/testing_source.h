@@ -25,12 +25,7 @@ namespace stillpoint::database::mysql::testing {
 using database::testing::Copy;
 using database::testing::copy_of;
 
-template <class T>
-std::string said(const Result<T>& result) {
-  return result ? "ok"
-                : std::string(base::name_of(result.error().code)) + ": " + result.error().message +
-                      " | " + result.error().advice;
-}
+using database::testing::said;
 
 inline std::unique_ptr<Database> source_at(const std::string& url,
                                            const ReadOptions& options = {}) {

@@ -58,11 +58,6 @@ Result<void> prove(Connection& asking) {
                     "replaced just now?"});
 }
 
-std::string count_of(base::Duration time) {
-  const auto count = std::chrono::floor<milliseconds>(time).count();
-  return std::to_string(std::max<long long>(count, 1));  // 0 would be no limit
-}
-
 // Ends this process at that time, whatever it is doing.
 void end_after(milliseconds time) {
   itimerval timer = {};
@@ -111,7 +106,8 @@ Result<std::unique_ptr<Hold>> hold_file(const std::string& path, Connection& ask
                                         base::Deadline deadline, base::Duration hold_max) {
   const std::string doing = "hold writes to " + path;
   base::Helper helper = TRY_DURING(
-      doing, base::Helper::start(hold_role, {path, count_of(deadline.left()), count_of(hold_max)}));
+      doing, base::Helper::start(
+                 hold_role, {path, milliseconds_of(deadline.left()), milliseconds_of(hold_max)}));
   const std::string answer =
       TRY_DURING(doing, helper.hear(base::Deadline(deadline.left() + answer_max)));
   // Who is in the way is looked up from here: the helper would name us.

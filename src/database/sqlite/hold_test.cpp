@@ -45,13 +45,6 @@ class SqliteHold : public ::testing::TestWithParam<std::string> {
     client.patience(patience_milliseconds);
     return client.run("INSERT INTO coordinator$state DEFAULT VALUES");
   }
-  static std::string said(const Result<void>& result) {
-    if (result) return "ok";
-    return std::string(base::name_of(result.error().code)) + ": " + result.error().message;
-  }
-  static std::string said(const Result<std::unique_ptr<Hold>>& result) {
-    return result ? "ok" : said(Result<void>(fail(Error(result.error()))));
-  }
   // Who holds it, when the file is opened by nobody else.
   pid_t holder() const {
     const auto openers = base::openers_of(path_).value();

@@ -20,6 +20,7 @@
 #include "database/mysql/session/server_error.h"
 #include "database/mysql/testing.h"
 #include "database/sqlite/testing.h"
+#include "database/testing.h"
 
 namespace stillpoint::database::mysql {
 namespace {
@@ -32,13 +33,7 @@ using ::testing::HasSubstr;
 using ::testing::Not;
 using testing::Server;
 
-// What a Result says; "ok" without an error.
-template <class T>
-std::string said(const Result<T>& result) {
-  return result ? "ok"
-                : std::string(base::name_of(result.error().code)) + ": " + result.error().message +
-                      " | " + result.error().advice;
-}
+using database::testing::said;
 
 std::string running_sql(const std::string& pattern) {
   return "SELECT COUNT(*) FROM information_schema.processlist WHERE command = 'Query' AND info "

@@ -47,11 +47,12 @@ bool is_whole(const Column& column) {
   return std::find(types.begin(), types.end(), column.type) != types.end();
 }
 
-std::string place_of(const Table& table, const std::string& partition) {
+// `hint`: without it, a narrow table may be read from another index, in another order.
+std::string place_of(const Table& table, const std::string& partition,
+                     const std::string& hint = "FORCE") {
   std::string place = table.quoted();
   if (!partition.empty()) place += " PARTITION (" + quote_name(partition) + ")";
-  // Without it, a narrow table may be read from another index, in another order.
-  place += table.key.columns.empty() ? " USE INDEX ()" : " FORCE INDEX (PRIMARY)";
+  place += table.key.columns.empty() ? " USE INDEX ()" : " " + hint + " INDEX (PRIMARY)";
   return place;
 }
 
@@ -74,12 +75,12 @@ struct Piece {
 
 class WholeCutter {
  public:
-  WholeCutter(Connection& session, const Table& table, std::string partition)
-      : session_(session), table_(table), place_(place_of(table, partition)), asked_(place_) {
-    // MySQL does not look into an index that it is forced to use: it says 1 of every range.
-    const std::size_t force = asked_.rfind(" FORCE INDEX ");
-    if (!session.is_mariadb()) asked_.replace(force, 6, " USE");
-  }
+  // MySQL does not look into an index that it is forced to use: it says 1 of every range.
+  WholeCutter(Connection& session, const Table& table, const std::string& partition)
+      : session_(session),
+        table_(table),
+        place_(place_of(table, partition)),
+        asked_(place_of(table, partition, session.is_mariadb() ? "FORCE" : "USE")) {}
 
   // Into pieces of this share of the rows, or less.
   Result<void> cut(double share) {
@@ -179,7 +180,7 @@ class WholeCutter {
   Connection& session_;
   const Table& table_;
   std::string place_;
-  std::string asked_;
+  std::string asked_;  // the same, where rows are only estimated
   double share_ = 1;
   std::uint64_t most_told_ = 0;  // of all rows
   std::uint64_t rows_wanted_ = 0;

@@ -7,8 +7,6 @@
 #include <mutex>
 #include <thread>
 
-#include <fmt/format.h>
-
 #include "base/text.h"
 
 namespace stillpoint::database::mysql {

@@ -15,8 +15,8 @@
 namespace stillpoint::database::mysql {
 
 // From the gentlest to the least gentle:
-//   position      MariaDB with a binary log: each snapshot tells its position in it; those that
-//                 differ are opened again. Nobody waits.
+//   position      MariaDB with a binary log: each snapshot tells its position in it; all are
+//                 opened again until they agree. Nobody waits.
 //   backup_stage  MariaDB: BACKUP STAGE BLOCK_COMMIT. Commits wait while the snapshots open.
 //   read_lock     FLUSH TABLES WITH READ LOCK. Writers wait meanwhile; not tried while a long
 //                 statement runs, behind which everybody would queue.

@@ -14,6 +14,7 @@
 
 #include "base/text.h"
 #include "database/mysql/testing.h"
+#include "database/testing.h"
 
 namespace stillpoint::database::mysql {
 namespace {
@@ -26,12 +27,7 @@ using ::testing::HasSubstr;
 using ::testing::Not;
 using testing::Server;
 
-template <class T>
-std::string said(const Result<T>& result) {
-  return result ? "ok"
-                : std::string(base::name_of(result.error().code)) + ": " + result.error().message +
-                      " | " + result.error().advice;
-}
+using database::testing::said;
 
 constexpr int tables = 3;
 constexpr int accounts = 40;

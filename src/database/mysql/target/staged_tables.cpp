@@ -85,11 +85,11 @@ std::string additions(const std::vector<std::string>& items) {
 }
 
 Result<void> complete_table(Staging& staging, Connection& session, const StagedTable& one) {
-  const TableDefinition definition = take_apart(one.table->create);
   if (one.indexes_later) TRY(make_indexes(session, one));
-  TRY(session.execute("USE " + quote_name(one.schema)));
+  const TableDefinition definition = take_apart(one.table->create);
   if (definition.foreign_keys.empty() || !one.foreign_keys) return {};
   if (TRY(has_foreign_keys(session, one))) return {};
+  TRY(session.execute("USE " + quote_name(one.schema)));
   const std::string keys = with_schemas(additions(definition.foreign_keys), staging.schemas());
   TRY_DURING("make the foreign keys of " + printable_name(one),
              session.execute("ALTER TABLE " + quoted(one) + " " + keys));

@@ -11,11 +11,6 @@
 namespace stillpoint::database::postgresql {
 namespace {
 
-std::string milliseconds_of(base::Duration time) {
-  const auto count = std::chrono::floor<std::chrono::milliseconds>(time).count();
-  return std::to_string(std::max<long long>(count, 1));  // 0 would be no limit
-}
-
 struct Wanted {
   std::vector<std::string> quoted;
   std::vector<Oid> oids;
