@@ -185,6 +185,9 @@ int run_scalar_admin(int argc, char** argv) {
       ->delimiter(',');
   app.add_flag("-n,--no-wait", options.no_wait,
                "A flag to specify if PAUSE command waits for termination of outstanding requests.");
+  bool wait = true;
+  app.add_flag("-w,--wait-outstanding", wait, "As version 1.0 had to be told to wait; we do so.")
+      ->excludes("--no-wait");
   auto* time = app.add_option("-m,--max-pause-wait-time", drain_max,
                               "A max pause wait time in milliseconds.");
   app.add_flag("--tls", options.target.tls, "Whether wire encryption (TLS) is enabled.");

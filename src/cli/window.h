@@ -26,8 +26,7 @@ void let_go_leftovers(const Session& session, const Command& command);
 // The same by the journals in the repository, of machines that are lost.
 Result<void> let_go_by_repository(const Session& session, const repository::Repository& repository);
 
-// The guard of a window is this program, started as `stillpoint guard-window PATH MILLISECONDS`.
-bool is_guard(int argc, char** argv);
-int run_guard(char** argv);
+// The guard of a window: this program once more, as a helper.
+int run_guard(const std::vector<std::string>& words);
 
 }  // namespace stillpoint::cli
