@@ -17,6 +17,7 @@
 #include "base/helper.h"
 #include "base/result.h"
 #include "database/address.h"
+#include "database/watch.h"
 
 namespace stillpoint::database {
 
@@ -122,6 +123,7 @@ class Hold {
 //   4. The parts are disjoint and complete; the same snapshot read twice gives the same bytes.
 //   5. A stop request ends prepare(), read() and count() soon, with `cancelled`.
 //   6. A hold keeps others from writing until it is released, and no longer than it may.
+//   7. Every row of a watched table is shown once, as it was at open().
 class Database {
  public:
   virtual ~Database() = default;
@@ -147,6 +149,14 @@ class Database {
   virtual Result<std::unique_ptr<Hold>> hold_writes(const std::vector<std::string>& tables,
                                                     base::Deadline deadline,
                                                     base::Duration hold_max);
+  // Rows of a small table as it is now, without order: these columns of it. `not_found` where there
+  // is no such table or column; `invalid` where there are more rows than that.
+  virtual Result<std::vector<Values>> look_up(const std::string& table,
+                                              const std::vector<std::string>& columns,
+                                              std::size_t rows_max) = 0;
+  // From now on read() and count() show every row of these tables, once in all. `not_found` as
+  // above. Before open().
+  virtual Result<void> watch(std::vector<Watch> watches) = 0;
   virtual Result<void> open(base::Deadline deadline) = 0;
   // What the open snapshot stands for. Services that learn it only minutes later wait here.
   virtual Result<RestorePoint> point(const Window& window) = 0;

@@ -73,6 +73,18 @@ std::string Row::text(int column) const {
   return value == nullptr ? std::string() : std::string(reinterpret_cast<const char*>(value), size);
 }
 
+std::vector<Value> Row::values(std::size_t count) const {
+  std::vector<Value> all;
+  for (int i = 0; i < static_cast<int>(count); ++i) {
+    const auto* value = sqlite3_column_text(statement_, i);
+    const auto size = static_cast<std::size_t>(sqlite3_column_bytes(statement_, i));
+    all.push_back(value == nullptr
+                      ? Value()
+                      : Value(std::string_view(reinterpret_cast<const char*>(value), size)));
+  }
+  return all;
+}
+
 Result<Connection> Connection::open(const std::string& name, int flags, const char* vfs) {
   Connection connection;
   sqlite3* handle = nullptr;

@@ -8,11 +8,13 @@
 #include <optional>
 #include <stop_token>
 #include <string>
+#include <vector>
 
 #include <sqlite3.h>
 
 #include "base/clock.h"
 #include "base/result.h"
+#include "database/watch.h"
 
 namespace stillpoint::database::sqlite {
 
@@ -27,6 +29,7 @@ class Row {
   explicit Row(sqlite3_stmt* statement) : statement_(statement) {}
   std::int64_t number(int column) const { return sqlite3_column_int64(statement_, column); }
   std::string text(int column) const;
+  std::vector<Value> values(std::size_t count) const;  // the first ones, as texts
 
  private:
   sqlite3_stmt* statement_;

@@ -9,6 +9,7 @@
 #include "base/encoding.h"
 #include "base/helper.h"
 #include "base/text.h"
+#include "database/names.h"
 #include "database/sqlite/hold.h"
 #include "database/sqlite/inventory.h"
 #include "database/sqlite/location.h"
@@ -23,6 +24,12 @@ std::optional<struct stat> stat_of(const std::string& path) {
   struct stat info = {};
   if (::stat(path.c_str(), &info) != 0) return std::nullopt;
   return info;
+}
+
+std::string select_of(const std::string& table, const std::vector<std::string>& columns) {
+  std::vector<std::string> quoted;
+  for (const std::string& column : columns) quoted.push_back(in_quotes(column, '"'));
+  return "SELECT " + base::join(quoted, ", ") + " FROM " + in_quotes(table, '"');
 }
 
 bool same_content(const struct stat& a, const struct stat& b) {
@@ -123,6 +130,45 @@ Result<std::unique_ptr<Hold>> SqliteDatabase::hold_writes(const std::vector<std:
   return hold_file(path_, asking, deadline, hold_max);
 }
 
+Result<void> SqliteDatabase::check_columns(const std::string& table,
+                                           const std::vector<std::string>& columns) {
+  std::vector<std::string> all;
+  const auto add = [&](const Row& row) -> Result<void> {
+    all.push_back(row.text(0));
+    return {};
+  };
+  TRY(marks_->for_each("SELECT name FROM pragma_table_info(" + in_quotes(table, '\'') + ")", add));
+  if (all.empty()) return fail(Errc::not_found, "there is no table {}", base::printable(table));
+  TRY(positions_of(columns, all, table));
+  return {};
+}
+
+Result<std::vector<Values>> SqliteDatabase::look_up(const std::string& table,
+                                                    const std::vector<std::string>& columns,
+                                                    std::size_t rows_max) {
+  const std::string what = doing("look up " + base::printable(table) + " in");
+  TRY_DURING(what, check_columns(table, columns));
+  std::vector<Values> all;
+  const auto add = [&](const Row& row) -> Result<void> {
+    if (all.size() == rows_max) return fail(Errc::invalid, "it has more than {} rows", rows_max);
+    Values& values = all.emplace_back();
+    for (const Value& value : row.values(columns.size())) {
+      values.push_back(value ? std::optional<std::string>(*value) : std::nullopt);
+    }
+    return {};
+  };
+  TRY_DURING(what, marks_->for_each(select_of(table, columns), add));
+  return all;
+}
+
+Result<void> SqliteDatabase::watch(std::vector<Watch> watches) {
+  for (Watch& one : watches) {
+    TRY_DURING(doing("watch"), check_columns(one.table, one.columns));
+    watches_.push_back(std::move(one));
+  }
+  return {};
+}
+
 Result<void> SqliteDatabase::open(base::Deadline deadline) {
   snapshot_->obey({});
   snapshot_->limit_waits(deadline);
@@ -179,6 +225,10 @@ Result<Receipt> SqliteDatabase::read(const Part& part, Sink& sink, std::stop_tok
 
 Result<void> SqliteDatabase::count(std::vector<Object>& objects, std::stop_token stop) {
   TRY_DURING(doing("read"), count_rows(*snapshot_, objects, stop));
+  for (const Watch& one : watches_) {
+    const auto show = [&](const Row& row) { return one.row(row.values(one.columns.size())); };
+    TRY_DURING(doing("read"), snapshot_->for_each(select_of(one.table, one.columns), show));
+  }
   return {};
 }
 

@@ -30,6 +30,10 @@ class SqliteDatabase final : public Database {
   Result<std::unique_ptr<Hold>> hold_writes(const std::vector<std::string>& tables,
                                             base::Deadline deadline,
                                             base::Duration hold_max) override;
+  Result<std::vector<Values>> look_up(const std::string& table,
+                                      const std::vector<std::string>& columns,
+                                      std::size_t rows_max) override;
+  Result<void> watch(std::vector<Watch> watches) override;
   Result<void> open(base::Deadline deadline) override;
   Result<RestorePoint> point(const Window& window) override;
   Result<std::vector<Object>> objects() override;
@@ -40,6 +44,7 @@ class SqliteDatabase final : public Database {
   Result<void> check_file() const;
   Result<Connection> connect() const;
   Result<void> read_settings();
+  Result<void> check_columns(const std::string& table, const std::vector<std::string>& columns);
   std::string data_part() const;
   std::string doing(std::string_view what) const { return std::string(what) + " " + path_; }
 
@@ -47,6 +52,7 @@ class SqliteDatabase final : public Database {
   std::optional<struct stat> log_found_;  // the write-ahead log before we came
   std::optional<Connection> marks_;
   std::optional<Connection> snapshot_;
+  std::vector<Watch> watches_;
   std::vector<Setting> settings_;
   bool wal_ = false;
 };

@@ -209,6 +209,12 @@ const Column* Table::column(const std::string& wanted) const {
   return found == columns.end() ? nullptr : &*found;
 }
 
+std::vector<std::string> Table::column_names() const {
+  std::vector<std::string> names;
+  for (const Column& one : columns) names.push_back(one.name);
+  return names;
+}
+
 Table* Inventory::find(const std::string& schema, const std::string& name) {
   return find_in(tables, schema, name);
 }

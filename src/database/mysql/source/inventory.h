@@ -51,6 +51,7 @@ struct Table {
   // Its rows are its own, not another table's or another server's.
   bool has_rows() const;
   const Column* column(const std::string& wanted) const;
+  std::vector<std::string> column_names() const;
   std::string quoted() const { return quote_qualified(schema, name); }
   std::string shown() const { return display_qualified(schema, name); }
 };

@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include "base/text.h"
+#include "database/look_up.h"
 #include "database/mysql/session/location.h"
 #include "database/mysql/session/server_error.h"
 #include "database/mysql/source/hold.h"
@@ -20,6 +21,17 @@ constexpr int listings_max = 5;
 constexpr unsigned newest_mariadb = 110899;
 constexpr unsigned newest_mysql = 90799;
 constexpr std::chrono::seconds gtid_time{3};
+
+// The table of that name, which has these columns.
+Result<const Table*> find_columns(const Inventory& inventory, const std::string& name,
+                                  const std::vector<std::string>& columns) {
+  for (const Table& table : inventory.tables) {
+    if (table.shown() != name) continue;
+    TRY(positions_of(columns, table.column_names(), name));
+    return &table;
+  }
+  return fail(Errc::not_found, "there is no table {}", base::printable(name));
+}
 
 unsigned readers_wanted(const ReadOptions& options) {
   constexpr unsigned at_least = 2;  // one reads while the other is waited for
@@ -202,6 +214,26 @@ Result<std::unique_ptr<Hold>> MysqlDatabase::hold_writes(const std::vector<std::
   return hold_tables(*holder_, *marks_, identity_, tables, deadline, hold_max);
 }
 
+Result<std::vector<Values>> MysqlDatabase::look_up(const std::string& table,
+                                                   const std::vector<std::string>& columns,
+                                                   std::size_t rows_max) {
+  const Table* found = TRY(find_columns(inventory_, table, columns));
+  std::vector<std::string> quoted;
+  for (const std::string& column : columns) quoted.push_back(quote_name(column));
+  return database::look_up(*marks_,
+                           "SELECT " + base::join(quoted, ", ") + " FROM " + found->quoted(), table,
+                           columns.size(), rows_max);
+}
+
+Result<void> MysqlDatabase::watch(std::vector<Watch> watches) {
+  for (Watch& one : watches) {
+    TRY(find_columns(inventory_, one.table, one.columns));
+    const std::string name = one.table;
+    watches_[name] = std::move(one);
+  }
+  return {};
+}
+
 Result<void> MysqlDatabase::open(base::Deadline deadline) {
   if (read_lock_) {
     TRY(read_lock_->lock(*marks_, tables_without_transactions(inventory_), deadline,
@@ -255,9 +287,11 @@ Result<Receipt> MysqlDatabase::read(const Part& part, Sink& sink, std::stop_toke
     if (stop.stop_requested()) return fail(Errc::cancelled, "stopped on request");
     return Receipt();
   }
-  const Receipt receipt =
-      TRY_DURING("read " + source.table->shown(),
-                 reader_->read(*source.table, source.range, sink, std::move(stop)));
+  const std::string name = source.table->shown();
+  const Receipt receipt = TRY_DURING(
+      "read " + name,
+      reader_->read(*source.table, source.range, sink,
+                    watches_.contains(name) ? &watches_.at(name) : nullptr, std::move(stop)));
   TRY(one_read(*source.table));
   return receipt;
 }

@@ -44,6 +44,10 @@ class MysqlDatabase final : public Database {
   Result<std::unique_ptr<Hold>> hold_writes(const std::vector<std::string>& tables,
                                             base::Deadline deadline,
                                             base::Duration hold_max) override;
+  Result<std::vector<Values>> look_up(const std::string& table,
+                                      const std::vector<std::string>& columns,
+                                      std::size_t rows_max) override;
+  Result<void> watch(std::vector<Watch> watches) override;
   Result<void> open(base::Deadline deadline) override;
   Result<RestorePoint> point(const Window& window) override;
   Result<std::vector<Object>> objects() override;
@@ -92,6 +96,7 @@ class MysqlDatabase final : public Database {
   Inventory inventory_;
   Inventory listed_;  // what the definitions below refer to
   std::vector<Statement> definitions_;
+  std::map<std::string, Watch> watches_;  // by the table's name
   std::vector<Object> objects_;
   std::vector<LoadPart> loads_;
   std::map<std::string, Source> sources_;

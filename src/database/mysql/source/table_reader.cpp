@@ -19,9 +19,11 @@ constexpr std::size_t piece_bytes = 512 * limits::KiB;
 // Gathers rows into pieces.
 class Gatherer {
  public:
-  explicit Gatherer(Sink& sink) : sink_(sink) {}
+  Gatherer(Sink& sink, const Watch* watch, std::vector<std::size_t> positions)
+      : sink_(sink), watch_(watch), positions_(std::move(positions)), shown_(positions_.size()) {}
 
   Result<void> add(const Cells& row) {
+    if (watch_ != nullptr) TRY(show(row));
     const std::size_t before = piece_.size();
     append_row(piece_, row);
     sum_.add_row(ByteView(piece_).subspan(before));
@@ -38,11 +40,27 @@ class Gatherer {
   Receipt receipt() const { return sum_.receipt(); }
 
  private:
+  Result<void> show(const Cells& row) {
+    for (std::size_t i = 0; i < positions_.size(); ++i) {
+      const char* value = row.values[positions_[i]];
+      shown_[i] =
+          value == nullptr ? Value() : Value(std::string_view(value, row.lengths[positions_[i]]));
+    }
+    return watch_->row(shown_);
+  }
+
   Sink& sink_;
+  const Watch* watch_;
+  std::vector<std::size_t> positions_;  // of what it wants
+  std::vector<Value> shown_;
   Bytes piece_;
   std::uint64_t offset_ = 0;
   RowSum sum_;
 };
+
+Result<std::vector<std::size_t>> watched_positions(const Watch& watch, const Table& table) {
+  return positions_of(watch.columns, table.column_names(), watch.table);
+}
 
 }  // namespace
 
@@ -124,10 +142,12 @@ Error TableReader::explain(Error error, const Table& table, unsigned number) con
 }
 
 Result<Receipt> TableReader::read_on(Connection& session, const Table& table, const RowRange& range,
-                                     Sink& sink, std::stop_token stop) const {
+                                     Sink& sink, const Watch* watch, std::stop_token stop) const {
   session.obey(stop);
   session.limit(*deadline_);
-  Gatherer gatherer(sink);
+  std::vector<std::size_t> positions;
+  if (watch != nullptr) positions = TRY(watched_positions(*watch, table));
+  Gatherer gatherer(sink, watch, std::move(positions));
   const auto streamed =
       session.stream(select_sql(table, range), [&](const Cells& row) { return gatherer.add(row); });
   if (!streamed) return fail(streamed.error());
@@ -137,7 +157,7 @@ Result<Receipt> TableReader::read_on(Connection& session, const Table& table, co
 }
 
 Result<Receipt> TableReader::read(const Table& table, const RowRange& range, Sink& sink,
-                                  std::stop_token stop) {
+                                  const Watch* watch, std::stop_token stop) {
   Connection* wanted = nullptr;
   for (;;) {
     Connection* session = TRY(lease(stop, wanted));
@@ -145,7 +165,7 @@ Result<Receipt> TableReader::read(const Table& table, const RowRange& range, Sin
     Result<Receipt> receipt = Receipt();
     Result<void> ready;
     if (!is_first) ready = session->execute("SET SESSION lock_wait_timeout = 1");
-    if (ready) receipt = read_on(*session, table, range, sink, stop);
+    if (ready) receipt = read_on(*session, table, range, sink, watch, stop);
     const unsigned number = session->last_number();
     give_back(session);
     if (!ready) return fail(std::move(ready.error()));

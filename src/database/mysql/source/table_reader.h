@@ -38,13 +38,15 @@ class TableReader {
 
   // By any number of threads; those without a free session wait. Where somebody waits to alter the
   // table, other sessions would queue behind them, who wait for us: then the first one reads it.
-  Result<Receipt> read(const Table& table, const RowRange& range, Sink& sink, std::stop_token stop);
+  // `watch`, where there is one, is shown each row.
+  Result<Receipt> read(const Table& table, const RowRange& range, Sink& sink, const Watch* watch,
+                       std::stop_token stop);
 
  private:
   Result<Connection*> lease(std::stop_token stop, Connection* wanted);
   void give_back(Connection* session);
   Result<Receipt> read_on(Connection& session, const Table& table, const RowRange& range,
-                          Sink& sink, std::stop_token stop) const;
+                          Sink& sink, const Watch* watch, std::stop_token stop) const;
   Error explain(Error error, const Table& table, unsigned number) const;
 
   std::vector<std::unique_ptr<Connection>> all_;

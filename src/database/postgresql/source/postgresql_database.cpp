@@ -6,6 +6,7 @@
 #include <thread>
 
 #include "base/text.h"
+#include "database/look_up.h"
 #include "database/postgresql/session/location.h"
 #include "database/postgresql/source/hold.h"
 #include "database/postgresql/source/privileges.h"
@@ -19,6 +20,17 @@ constexpr std::chrono::seconds replay_time{60};
 constexpr std::chrono::minutes listing_time{10};
 constexpr int listings_max = 5;
 constexpr int newest_version = 17;
+
+// The table of that name, which has these columns.
+Result<const Table*> find_columns(const Inventory& inventory, const std::string& name,
+                                  const std::vector<std::string>& columns) {
+  for (const Table& table : inventory.tables) {
+    if (table.shown() != name) continue;
+    TRY(positions_of(columns, table.columns, name));
+    return &table;
+  }
+  return fail(Errc::not_found, "there is no table {}", base::printable(name));
+}
 
 unsigned readers_wanted(const ReadOptions& options) {
   constexpr unsigned at_least = 2;  // one reads while the other is waited for
@@ -138,6 +150,31 @@ Result<std::unique_ptr<Hold>> PostgresqlDatabase::hold_writes(
   return hold_tables(*holder_, *marks_, identity_, tables, deadline, hold_max);
 }
 
+Result<std::vector<Values>> PostgresqlDatabase::look_up(const std::string& table,
+                                                        const std::vector<std::string>& columns,
+                                                        std::size_t rows_max) {
+  const Table* found = TRY(find_columns(inventory_, table, columns));
+  std::vector<std::string> quoted;
+  for (const std::string& column : columns) quoted.push_back(quote_name(column) + "::text");
+  return database::look_up(*marks_,
+                           "SELECT " + base::join(quoted, ", ") + " FROM " + found->quoted(), table,
+                           columns.size(), rows_max);
+}
+
+Result<void> PostgresqlDatabase::watch(std::vector<Watch> watches) {
+  for (Watch& one : watches) {
+    TRY(find_columns(inventory_, one.table, one.columns));
+    const std::string name = one.table;
+    watches_[name] = std::move(one);
+  }
+  return {};
+}
+
+const Watch* PostgresqlDatabase::watch_of(const std::string& table) const {
+  const auto at = watches_.find(table);
+  return at == watches_.end() ? nullptr : &at->second;
+}
+
 Result<void> PostgresqlDatabase::open(base::Deadline deadline) {
   const std::string current =
       identity_.version >= 130000 ? "pg_current_snapshot()" : "txid_current_snapshot()";
@@ -175,7 +212,8 @@ Result<Receipt> PostgresqlDatabase::read(const Part& part, Sink& sink, std::stop
     case Source::What::post_data:
       return write(TRY_DURING("dump the schema", schema_->wait(stop))->post_data);
     case Source::What::rows:
-      return reader_->read(*source.table, source.range, sink, stop);
+      return reader_->read(*source.table, source.range, sink, watch_of(source.table->shown()),
+                           stop);
     case Source::What::large_objects:
       return read_large_objects(sink, stop);
     case Source::What::archive:

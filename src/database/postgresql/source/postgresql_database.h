@@ -38,6 +38,10 @@ class PostgresqlDatabase final : public Database {
   Result<std::unique_ptr<Hold>> hold_writes(const std::vector<std::string>& tables,
                                             base::Deadline deadline,
                                             base::Duration hold_max) override;
+  Result<std::vector<Values>> look_up(const std::string& table,
+                                      const std::vector<std::string>& columns,
+                                      std::size_t rows_max) override;
+  Result<void> watch(std::vector<Watch> watches) override;
   Result<void> open(base::Deadline deadline) override;
   Result<RestorePoint> point(const Window& window) override;
   Result<std::vector<Object>> objects() override;
@@ -66,6 +70,7 @@ class PostgresqlDatabase final : public Database {
   Result<Object> schema_object();
   Result<void> add_tables(std::vector<Object>& objects);
   void add_named(std::vector<Object>& objects) const;
+  const Watch* watch_of(const std::string& table) const;
   Result<Receipt> read_large_objects(Sink& sink, std::stop_token stop);
 
   Address address_;
@@ -82,6 +87,7 @@ class PostgresqlDatabase final : public Database {
   std::string tablespaces_;
   std::string snapshot_;  // its exported name
   std::string position_;
+  std::map<std::string, Watch> watches_;  // by the table's name
   std::vector<Object> objects_;
   std::map<std::string, Source> sources_;
   std::vector<Setting> settings_;

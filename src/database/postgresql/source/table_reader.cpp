@@ -13,9 +13,11 @@ constexpr std::size_t piece_bytes = 512 * limits::KiB;
 // Gathers rows into pieces.
 class Gatherer {
  public:
-  explicit Gatherer(Sink& sink) : sink_(sink) {}
+  Gatherer(Sink& sink, std::optional<FieldPicker> picker)
+      : sink_(sink), picker_(std::move(picker)) {}
 
   Result<void> add(ByteView row) {
+    if (picker_) TRY(picker_->row(row));
     sum_.add_row(row);
     if (piece_.empty() && row.size() >= piece_bytes) return hand_on(row);
     base::append(piece_, row);
@@ -37,10 +39,16 @@ class Gatherer {
   }
 
   Sink& sink_;
+  std::optional<FieldPicker> picker_;
   Bytes piece_;
   std::uint64_t offset_ = 0;
   RowSum sum_;
 };
+
+Result<std::optional<FieldPicker>> picker_of(const Watch* watch, const Table& table) {
+  if (watch == nullptr) return std::nullopt;
+  return FieldPicker(*watch, TRY(positions_of(watch->columns, table.columns, watch->table)));
+}
 
 }  // namespace
 
@@ -99,30 +107,30 @@ Error TableReader::explain(Error error) const {
                "use more readers or a faster repository, or allow more with --snapshot-max"};
 }
 
-Result<Receipt> TableReader::copy(Connection& session, const Table& table, const PageRange& range,
-                                  Sink& sink, std::stop_token stop) const {
+Result<Receipt> TableReader::copy(Connection& session, const Work& work,
+                                  std::stop_token stop) const {
   session.obey(std::move(stop));
   session.limit(*deadline_);
-  Gatherer gatherer(sink);
-  const auto copied = session.copy_out(copy_sql(table, range, session.server_encoding()),
+  Gatherer gatherer(work.sink, TRY(picker_of(work.watch, work.table)));
+  const auto copied = session.copy_out(copy_sql(work.table, work.range, session.server_encoding()),
                                        [&](ByteView row) { return gatherer.add(row); });
   if (!copied) return fail(explain(copied.error()));
   TRY(gatherer.flush());
   return gatherer.receipt();
 }
 
-Result<Receipt> TableReader::copy_by_holder(const Table& table, const PageRange& range, Sink& sink,
-                                            std::stop_token stop) {
+Result<Receipt> TableReader::copy_by_holder(const Work& work, std::stop_token stop) {
   const std::lock_guard lock(holder_mutex_);
-  const Result<Receipt> receipt = copy(holder_, table, range, sink, std::move(stop));
+  const Result<Receipt> receipt = copy(holder_, work, std::move(stop));
   holder_.obey({});
   holder_.unlimit();
   return receipt;
 }
 
 Result<Receipt> TableReader::read(const Table& table, const PageRange& range, Sink& sink,
-                                  std::stop_token stop) {
-  if (all_.empty()) return copy_by_holder(table, range, sink, std::move(stop));
+                                  const Watch* watch, std::stop_token stop) {
+  const Work work{table, range, sink, watch};
+  if (all_.empty()) return copy_by_holder(work, std::move(stop));
   Connection* session = TRY(lease(stop));
   struct Return {
     TableReader& reader;
@@ -139,7 +147,7 @@ Result<Receipt> TableReader::read(const Table& table, const PageRange& range, Si
   const bool refused = !begun && session->last_state() == "55P03";
   Result<Receipt> receipt = Receipt();
   if (begun) {
-    receipt = copy(*session, table, range, sink, stop);
+    receipt = copy(*session, work, stop);
   } else if (!refused) {
     receipt = fail(explain(begun.error()));
   }
@@ -151,7 +159,7 @@ Result<Receipt> TableReader::read(const Table& table, const PageRange& range, Si
     if (receipt && !ended) return fail(ended.error());
     return receipt;
   }
-  return copy_by_holder(table, range, sink, std::move(stop));
+  return copy_by_holder(work, std::move(stop));
 }
 
 }  // namespace stillpoint::database::postgresql

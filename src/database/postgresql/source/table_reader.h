@@ -32,18 +32,23 @@ class TableReader {
 
   // By any number of threads; those without a free session wait. The table's lock is taken without
   // waiting: where somebody waits for an exclusive one, that would wait for us, who wait for them.
-  // The part is then read by the holder, which has the lock.
-  Result<Receipt> read(const Table& table, const PageRange& range, Sink& sink,
+  // The part is then read by the holder, which has the lock. `watch`, where there is one, is shown
+  // each row.
+  Result<Receipt> read(const Table& table, const PageRange& range, Sink& sink, const Watch* watch,
                        std::stop_token stop);
 
  private:
   explicit TableReader(Connection& holder) : holder_(holder) {}
   Result<Connection*> lease(std::stop_token stop);
   void give_back(Connection* session);
-  Result<Receipt> copy(Connection& session, const Table& table, const PageRange& range, Sink& sink,
-                       std::stop_token stop) const;
-  Result<Receipt> copy_by_holder(const Table& table, const PageRange& range, Sink& sink,
-                                 std::stop_token stop);
+  struct Work {
+    const Table& table;
+    const PageRange& range;
+    Sink& sink;
+    const Watch* watch;
+  };
+  Result<Receipt> copy(Connection& session, const Work& work, std::stop_token stop) const;
+  Result<Receipt> copy_by_holder(const Work& work, std::stop_token stop);
   Error explain(Error error) const;
 
   Connection& holder_;
