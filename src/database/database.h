@@ -149,6 +149,9 @@ class Database {
   virtual Result<std::unique_ptr<Hold>> hold_writes(const std::vector<std::string>& tables,
                                                     base::Deadline deadline,
                                                     base::Duration hold_max);
+  // How a table is named here, among objects() and everywhere else; without a schema where the kind
+  // has none.
+  virtual std::string table_name(const std::string& schema, const std::string& table) const = 0;
   // Rows of a small table as it is now, without order: these columns of it. `not_found` where there
   // is no such table or column; `invalid` where there are more rows than that.
   virtual Result<std::vector<Values>> look_up(const std::string& table,

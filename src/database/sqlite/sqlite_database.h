@@ -30,6 +30,9 @@ class SqliteDatabase final : public Database {
   Result<std::unique_ptr<Hold>> hold_writes(const std::vector<std::string>& tables,
                                             base::Deadline deadline,
                                             base::Duration hold_max) override;
+  std::string table_name(const std::string& /*schema*/, const std::string& table) const override {
+    return table;
+  }
   Result<std::vector<Values>> look_up(const std::string& table,
                                       const std::vector<std::string>& columns,
                                       std::size_t rows_max) override;

@@ -44,6 +44,10 @@ class MysqlDatabase final : public Database {
   Result<std::unique_ptr<Hold>> hold_writes(const std::vector<std::string>& tables,
                                             base::Deadline deadline,
                                             base::Duration hold_max) override;
+  std::string table_name(const std::string& schema,
+                         const std::string& table) const override {
+    return display_qualified(schema, table);
+  }
   Result<std::vector<Values>> look_up(const std::string& table,
                                       const std::vector<std::string>& columns,
                                       std::size_t rows_max) override;

@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+// ScalarDB's tables, as its own metadata in each database says.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "database/database.h"
+
+namespace stillpoint::layer::scalardb {
+
+struct Table {
+  std::string name_space = {};
+  std::string name = {};
+  std::vector<std::string> keys = {};  // partition key, then clustering key
+  bool transactional = false;          // it has tx_id, tx_state and their like
+  bool coordinator = false;            // it holds states of transactions
+  bool group_commit = false;           // ... and those of groups
+};
+
+// How a table of a namespace is named in that database: a namespace is a schema, but a part of the
+// name in SQLite, where a file has none.
+std::string stored_name(const database::Database& database, const std::string& name_space,
+                        const std::string& table);
+
+// `not_found` where there is no metadata.
+Result<std::vector<Table>> read_tables(database::Database& database,
+                                       const std::string& system_namespace);
+
+}  // namespace stillpoint::layer::scalardb
