@@ -206,8 +206,10 @@ class MysqlFixture : public Fixture {
                  " SELECT i + 1 FROM n WHERE i < 60000) SELECT CONCAT('name ', i) FROM n;"
                  "CREATE VIEW few AS SELECT * FROM names WHERE id < 10");
     // Alone: with another statement behind it, MySQL stores the semicolon too.
-    server().run("CREATE TRIGGER " + name_ + ".kept BEFORE INSERT ON " + name_ +
-                 ".names FOR EACH ROW SET NEW.name = NEW.name");
+    Connection session = server().session();
+    EXPECT_TRUE(session.execute("USE " + name_));
+    EXPECT_TRUE(session.execute(
+        "CREATE TRIGGER kept BEFORE INSERT ON names FOR EACH ROW SET NEW.name = NEW.name"));
   }
   bool commit(int patience_milliseconds) override {
     Connection session = server().session();
