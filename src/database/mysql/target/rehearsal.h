@@ -19,6 +19,12 @@ namespace stillpoint::database::mysql {
 Result<void> check_definers(Connection& session, const StoredSchema& schema,
                             const std::vector<Place>& places);
 
+// Of what a restore makes; nobody where there is no host in a name (a role).
+Definers definers_of(const StoredSchema& schema);
+// Refuses those for whom the user may not define anything. That depends on more than the user's own
+// rights (on those of the definer, for one): the server is asked by defining something.
+Result<void> try_definers(Staging& staging, const Definers& definers, const std::stop_token& stop);
+
 // Returns what cannot be had here and is left out: views of what is not in the backup.
 Result<std::vector<std::string>> rehearse(Staging& staging, const StoredSchema& schema,
                                           bool no_owner, const std::stop_token& stop);

@@ -159,7 +159,7 @@ Result<void> Switch::lock(bool force) {
 Result<void> Switch::lock_once(bool force) {
   const std::vector<std::string> names = TRY(tables_to_lock());
   if (names.empty()) return {};
-  const Result<void> locked = locks_->execute("LOCK TABLES " + base::join(names, ", "));
+  const Result<void> locked = lock_tables(names);
   if (locked) return check_listing();
   if (locks_->last_number() != er_lock_wait_timeout && locked.error().code != Errc::busy) {
     return fail(Error(locked.error()).during("lock the old tables"));
@@ -176,6 +176,23 @@ Result<void> Switch::lock_once(bool force) {
                                        : base::join(shown, ", ")),
                     "end their transactions (or cut the sessions with --force), and run the same "
                     "command again with --resume"});
+}
+
+// With GTIDs, MySQL takes a lock of tables with and without transactions for a statement that
+// writes to both, and refuses it; but not where the statement would not be logged (as no lock is).
+// What is done under the lock has to be logged.
+Result<void> Switch::lock_tables(const std::vector<std::string>& names) {
+  const std::string sql = "LOCK TABLES " + base::join(names, ", ");
+  const Result<void> locked = locks_->execute(sql);
+  if (locked || locks_->last_number() != er_gtid_unsafe) return locked;
+  Result<void> apart = locks_->execute("SET SESSION sql_log_bin = 0");
+  if (!apart) {
+    apart.error().advice = gtid_advice;
+    return apart;
+  }
+  Result<void> locked_apart = locks_->execute(sql);
+  TRY(locks_->execute("SET SESSION sql_log_bin = 1"));
+  return locked_apart;
 }
 
 MakingOptions Switch::new_options() const {

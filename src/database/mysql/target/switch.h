@@ -64,6 +64,7 @@ class Switch {
   Result<void> check_commits();
   Result<void> lock(bool force);
   Result<void> lock_once(bool force);
+  Result<void> lock_tables(const std::vector<std::string>& names);
   Result<void> lock_anew(bool force);
   Result<void> check_listing();
   Result<void> check_staged();
