@@ -70,16 +70,18 @@ class Faults(mysql_case.MysqlCase):
 
     def test_a_replica_that_does_not_acknowledge(self):
         """Every commit of the server waits for it."""
-        if mysql.MYSQLD:
-            self.skipTest("MySQL has semi-synchronous replication as a plugin")
         self.backup(self.url("shop"))
-        other = self.new_server(options=("--rpl-semi-sync-master-timeout=3600000",))
-        other.sql("SET GLOBAL rpl_semi_sync_master_enabled = 1")
+        other = self.new_server()
+        setting = "rpl_semi_sync_master"
+        if mysql.MYSQLD:
+            setting = "rpl_semi_sync_source"
+            other.sql(f"INSTALL PLUGIN {setting} SONAME 'semisync_source.so'")
+        other.sql(f"SET GLOBAL {setting}_timeout = 3600000; SET GLOBAL {setting}_enabled = 1")
         where = ("--to", other.url("shop"))
         error = self.refused(*where, says=["wait for a semi-synchronous replica"], code="busy",
                              timeout=60)
-        self.assertIn("rpl_semi_sync_master_enabled", error["advice"])
-        other.sql("SET GLOBAL rpl_semi_sync_master_enabled = 0")
+        self.assertIn(f"{setting}_enabled", error["advice"])
+        other.sql(f"SET GLOBAL {setting}_enabled = 0")
         self.assertEqual(other.schemas(), [])
         self.stillpoint("restore", "latest", *where, "--yes")
         self.assertEqual(other.dump("shop"), self.server.dump("shop"))

@@ -204,7 +204,7 @@ Result<void> MysqlTarget::check_rights(const std::stop_token& stop) {
   };
   TRY(advised(old_definers_, "restore under another name with --to"));
   if (options_.no_owner) return {};
-  return advised(definers_of(loader_->schema()),
+  return advised(definers_of(loader_->schema().definitions, false),
                  "restore with --no-owner: then all is defined by who restores");
 }
 

@@ -70,12 +70,13 @@ Result<void> check_definers(Connection& session, const StoredSchema& schema,
       "how), or restore with --no-owner: then it is yours"});
 }
 
-Definers definers_of(const StoredSchema& schema) {
+Definers definers_of(const std::vector<StoredDefinition>& definitions, bool old) {
   Definers all;
-  for (const StoredDefinition& one : schema.definitions) {
+  for (const StoredDefinition& one : definitions) {
     const auto definer = definer_of(one.text);
-    if (!definer || definer->host.empty() || !one.valid) continue;
-    all.try_emplace(quote_account(*definer), "the " + one.shown());
+    // A view that does not work is left out where it cannot be made; but to drop it takes rights.
+    if (!definer || definer->host.empty() || (!old && !one.valid)) continue;
+    all.try_emplace(quote_account(*definer), (old ? "the old " : "the ") + one.shown());
   }
   return all;
 }

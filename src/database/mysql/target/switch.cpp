@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "database/mysql/session/server_error.h"
+#include "database/mysql/target/rehearsal.h"
 #include "database/mysql/target/table_users.h"
 
 namespace stillpoint::database::mysql {
@@ -45,6 +46,7 @@ Result<std::unique_ptr<Switch>> Switch::open(Staging& staging, SwitchPlan plan) 
 Result<std::unique_ptr<Switch>> Switch::fence(Staging& staging, SwitchPlan plan, bool force) {
   std::unique_ptr<Switch> one = TRY(open(staging, std::move(plan)));
   TRY(one->check_commits());
+  TRY(one->check_rights());
   TRY(one->lock(force));
   return one;
 }
@@ -95,6 +97,14 @@ Result<void> Switch::connect() {
 Result<void> Switch::check_commits() {
   TRY_DURING("commit something before the switch", staging_.keep(probe_step, "commits"));
   return {};
+}
+
+// Without them, what is taken apart could not be put together again; and what is there may be
+// others' than when the restore began.
+Result<void> Switch::check_rights() {
+  const std::string at = TRY(state());
+  if (!at.empty()) return {};
+  return try_definers(staging_, definers_of(plan_.old_definitions, true), {});
 }
 
 Result<std::string> Switch::state() {

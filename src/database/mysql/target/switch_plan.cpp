@@ -12,6 +12,7 @@
 
 #include "base/text.h"
 #include "database/mysql/source/privileges.h"
+#include "database/mysql/target/rehearsal.h"
 #include "database/mysql/target/statement_text.h"
 
 namespace stillpoint::database::mysql {
@@ -211,25 +212,24 @@ Result<SwitchPlan> read_plan(std::string_view text) {
 }
 
 Result<Definers> check_old(Connection& session, const std::vector<Place>& places) {
-  Definers definers;
   const std::vector<std::string> schemas = TRY(existing(session, places));
-  if (schemas.empty()) return definers;
+  if (schemas.empty()) return Definers();
   const Inventory inventory = TRY(take_inventory(session, schemas));
   const std::string doing = "look at what would be replaced";
   const std::vector<Statement> statements = TRY_DURING(doing, read_definitions(session, inventory));
   const Grants grants = TRY_DURING(doing, read_grants(session));
   TRY_DURING(doing, check_lock(session, inventory, grants));
+  Definers definers = definers_of(stored(statements), true);
   const bool for_others = std::any_of(may_define.begin(), may_define.end(),
                                       [&](const char* right) { return grants.everywhere(right); });
+  if (for_others) return definers;
   const std::string us = TRY(session.value("SELECT CURRENT_USER()"));
   for (const Statement& one : statements) {
     const auto definer = definer_of(one.text);
     if (!definer || definer->user + "@" + definer->host == us) continue;
-    const std::string shown = "the old " + one.what->kind + " " + one.what->shown();
-    if (!definer->host.empty()) definers.try_emplace(quote_account(*definer), shown);
-    if (for_others) continue;
     return fail(Error{Errc::denied,
-                      base::printable(shown) + " is defined by somebody else: it could not be kept",
+                      "the old " + base::printable(one.what->kind + " " + one.what->shown()) +
+                          " is defined by somebody else: it could not be kept",
                       "grant the user the right to define things for others (SET USER in MariaDB, "
                       "SET_ANY_DEFINER in MySQL, and SYSTEM_USER where the definer has it), or "
                       "restore under another name with --to"});
