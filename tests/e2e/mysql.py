@@ -194,9 +194,10 @@ class Server:
 
     def triggers(self, schema):
         """MySQL tells them in the order of their making, over all events of a table."""
-        told = self.sql("SELECT trigger_name, event_object_table, action_timing, event_manipulation,"
-                        " action_order, action_statement, sql_mode, definer, character_set_client,"
-                        " collation_connection, database_collation FROM information_schema.triggers"
+        told = self.sql("SELECT trigger_name, event_object_table, action_timing,"
+                        " event_manipulation, action_order, action_statement, sql_mode, definer,"
+                        " character_set_client, collation_connection, database_collation"
+                        " FROM information_schema.triggers"
                         f" WHERE trigger_schema = '{schema}' ORDER BY 1")
         return [f"-- trigger {line}" for line in told.splitlines()]
 

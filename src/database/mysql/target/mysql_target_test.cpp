@@ -153,9 +153,8 @@ TEST(MysqlTarget, ACommitThatHangsEndsTheRestoreInTime) {
   const std::string said_then = said(target->fence());
   EXPECT_LT(std::chrono::steady_clock::now() - began, std::chrono::seconds(30));
   server.run(setting + "_enabled = 0");
-  EXPECT_THAT(said_then,
-              AllOf(StartsWith("busy"), HasSubstr("wait for a semi-synchronous replica"),
-                    HasSubstr("0 are connected")));
+  EXPECT_THAT(said_then, AllOf(StartsWith("busy"), HasSubstr("wait for a semi-synchronous replica"),
+                               HasSubstr("0 are connected")));
   if (is_mysql()) return;  // the wait cannot be ended there, and the session with it is lost
   // Nobody is kept from writing to the old, and it can be tried again.
   server.run("INSERT INTO shop.t VALUES (2)");
