@@ -60,6 +60,31 @@ Result<std::vector<window::Service>> services_of(const PauseTarget& target) {
                     "name them: --srv NAME, or --addresses HOST:PORT,HOST:PORT"});
 }
 
+Result<Instances> find_instances(const std::vector<window::Service>& services, base::Duration time,
+                                 const Session& session) {
+  Instances instances;
+  for (const window::Service& service : services) {
+    const auto endpoints = TRY(find_endpoints(service, base::Deadline(time), session.stop));
+    for (const auto& one : endpoints) instances.push_back(TRY(make_instance(one, service.tls)));
+  }
+  return instances;
+}
+
+Result<std::vector<window::Endpoint>> unpause_all(const Instances& instances, base::Duration time,
+                                                  const Session& session) {
+  std::vector<window::Held> held;
+  std::vector<window::Endpoint> free;
+  for (const auto& one : instances) {
+    held.push_back({one.get(), window::Ours::paused});
+    free.push_back(one->endpoint());
+  }
+  const std::vector<window::StillHeld> left = let_go(held, time, nullptr);
+  for (const auto& one : left) std::erase(free, one.endpoint);
+  window::note_let_go(journal_folder(session), free);
+  if (!left.empty()) return fail(window::still_held_error(left, {}));
+  return free;
+}
+
 std::string journal_folder(const Session& session) {
   return state_dir(session) + "/windows";
 }

@@ -2,6 +2,8 @@
 // What commands that hold others still share.
 #pragma once
 
+#include <memory>
+#include <string>
 #include <vector>
 
 #include "base/result.h"
@@ -15,6 +17,15 @@ base::Duration seconds_of(double seconds);
 
 // One service a name, and one of all addresses.
 Result<std::vector<window::Service>> services_of(const PauseTarget& target);
+
+using Instances = std::vector<std::unique_ptr<window::Instance>>;
+// All of them, not asked yet.
+Result<Instances> find_instances(const std::vector<window::Service>& services, base::Duration time,
+                                 const Session& session);
+// Lets them go, whoever paused them, and notes it in every journal: those that were let go. Fails
+// with `still_held` when some could not be.
+Result<std::vector<window::Endpoint>> unpause_all(const Instances& instances, base::Duration time,
+                                                  const Session& session);
 
 // Journals and guard as every window has them.
 Result<window::PauseOptions> pause_options(const Session& session);

@@ -13,7 +13,8 @@ class Altered(mysql_case.MysqlCase):
         self.server.create("shop", "CREATE TABLE large (id int PRIMARY KEY, v longtext);"
                            "CREATE TABLE small (id int PRIMARY KEY); INSERT INTO small VALUES (1)")
         for number in range(16):
-            self.server.sql(f"INSERT INTO shop.large SELECT {number}, REPEAT(MD5({number}), 16384)")
+            self.server.sql(f"INSERT INTO shop.large SELECT {number},"
+                            f" REPEAT(SHA2({number}, 256), 8192)")
         before = self.server.dump("shop")
         self.init()
         process = self.start_backup("--limit-rate", "2MiB")

@@ -59,6 +59,7 @@ class FrontEnd:
 class RestorePoint(postgres_case.PostgresCase):
     """Some applications under load."""
 
+    alone = True
     count = 2
 
     def setUp(self):

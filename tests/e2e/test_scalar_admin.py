@@ -40,6 +40,7 @@ def plain(text):
 class JavaClients(support.Case):
     """The real clients against the gate library."""
 
+    alone = True
     time_max = 180
     WAITS = {"2.2.1": ((), ("-n",), ("-m", "20000")), "1.2.0": ((), ("-n",)),
              "1.0.0": ((), ("-w",))}
@@ -94,6 +95,7 @@ class JavaClients(support.Case):
 class OldGate(support.Case):
     """The real gate of ScalarDB Server 3.13.6, with its flaws."""
 
+    alone = True
     time_max = 180
 
     def setUp(self):

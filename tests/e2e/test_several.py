@@ -284,7 +284,7 @@ class SeveralWithMariadb(Several):
             CREATE TABLE generation(g varchar(10));
             CREATE TABLE written(n bigint);
             CREATE TABLE filler AS WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n
-              WHERE i < 900) SELECT i AS id, md5(i) AS v FROM n;
+              WHERE i < 900) SELECT i AS id, SHA2(i, 256) AS v FROM n;
             CREATE TRIGGER kept BEFORE INSERT ON written FOR EACH ROW SET NEW.n = NEW.n + 1;
             CREATE VIEW seen AS SELECT g FROM generation;
             INSERT INTO generation VALUES ('new')""")

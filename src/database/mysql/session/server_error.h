@@ -20,6 +20,7 @@ inline constexpr unsigned er_table_def_changed = 1412;
 inline constexpr unsigned er_view_invalid = 1356;
 inline constexpr unsigned er_too_many_connections = 1040;
 inline constexpr unsigned er_no_such_user = 1449;
+inline constexpr unsigned er_gtid_unsafe = 1785;
 
 // Of an error number with its text; values of rows that the text quotes are cut out of it.
 Error error_of_number(unsigned number, std::string_view text);

@@ -43,21 +43,19 @@ Result<void> refuse_strangers(const Connection& session) {
                     "use mysqldump, or upgrade the server"});
 }
 
-// What the server's binary log leaves out. The statement's name and its right have changed.
+// What the server's binary log leaves out.
 void look_at_log(Connection& session, ServerIdentity& identity) {
   identity.binary_log = is_on(variable(session, "log_bin"));
   if (!identity.binary_log) {
     identity.log_doubt = "there is no binary log";
     return;
   }
-  const bool newer = !identity.mariadb && identity.version >= 80200;
-  const auto rows = session.query(newer ? "SHOW BINARY LOG STATUS" : "SHOW MASTER STATUS");
+  const auto rows = session.query(log_status_sql(identity));
   if (!rows) {
-    const std::string right = identity.mariadb ? "BINLOG MONITOR" : "REPLICATION CLIENT";
+    identity.log_right = identity.mariadb ? "BINLOG MONITOR" : "REPLICATION CLIENT";
     identity.log_doubt =
-        "whether the binary log holds every write cannot be told without the "
-        "right " +
-        right;
+        "whether the binary log holds every write cannot be told without the right " +
+        identity.log_right;
     return;
   }
   if (!rows->empty() && (!rows->front().text("Binlog_Do_DB").empty() ||
@@ -81,6 +79,11 @@ bool is_replica(Connection& session, bool mariadb, unsigned version) {
 }
 
 }  // namespace
+
+std::string log_status_sql(const ServerIdentity& identity) {
+  const bool newer = !identity.mariadb && identity.version >= 80200;
+  return newer ? "SHOW BINARY LOG STATUS" : "SHOW MASTER STATUS";
+}
 
 Result<ServerIdentity> identify_server(Connection& session) {
   TRY(refuse_strangers(session));

@@ -23,12 +23,15 @@ struct ServerIdentity {
   // not filtered, and it has what a replica replays. (Whoever may set sql_log_bin = 0 can lie.)
   bool log_sees_all = false;
   std::string log_doubt = {};  // why not, in words
+  std::string log_right = {};  // the one that it takes to see where the log ends, if it is missing
   int lower_case_names = 0;    // lower_case_table_names
 };
 
 // `unsupported` for servers that are too old, for others that only speak the protocol, and for
 // proxies that change the session's server.
 Result<ServerIdentity> identify_server(Connection& session);
+// What tells where the binary log ends: its File and Position; in MySQL also its Executed_Gtid_Set.
+std::string log_status_sql(const ServerIdentity& identity);
 // That another session is on the same server, and not behind a proxy that swaps.
 Result<void> check_same_server(Connection& session, const ServerIdentity& identity);
 

@@ -164,8 +164,8 @@ void MysqlDatabase::explain_readers() {
       "one session reads everything, since several could not be shown to see the "
       "same: ";
   why += identity_.log_doubt.empty() ? "the user lacks a right" : identity_.log_doubt;
-  if (identity_.mariadb && identity_.log_doubt.find("BINLOG MONITOR") != std::string::npos) {
-    why += "; GRANT BINLOG MONITOR ON *.* TO " + account + "; would do";
+  if (identity_.mariadb && !identity_.log_right.empty()) {
+    why += "; GRANT " + identity_.log_right + " ON *.* TO " + account + "; would do";
   } else {
     why += "; GRANT RELOAD ON *.* TO " + account +
            "; would allow to keep commits waiting for a few milliseconds instead";

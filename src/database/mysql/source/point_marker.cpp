@@ -11,8 +11,6 @@
 namespace stillpoint::database::mysql {
 namespace {
 
-constexpr std::chrono::seconds answer_max{10};
-
 // Where the log ends: nothing that has committed is behind that.
 struct LogEnd {
   std::string file = {};
@@ -27,14 +25,14 @@ class Marker final : public PointMarker {
   std::string kind() const override { return "mysql"; }
   std::string url() const override { return shown_url(address_.url); }
   std::vector<Setting> settings() const override { return settings_; }
-  std::vector<std::string> warnings() const override { return warnings_; }
+  std::vector<std::string> warnings() const override { return {}; }
 
   Result<void> prepare(std::stop_token stop) override {
     session_ = TRY(Connection::connect(address_, {.stop = stop}));
     identity_ = TRY(identify_server(*session_));
     TRY(check_its_log());
-    synced_ = TRY(session_->value("SELECT @@GLOBAL.sync_binlog"))
-    == "1";
+    const std::string sync = TRY(session_->value("SELECT @@GLOBAL.sync_binlog"));
+    synced_ = sync == "1";
     if (!synced_ && !TRY(read_grants(*session_)).everywhere("RELOAD")) {
       return lacks("RELOAD",
                    "its log is not on disk at once (sync_binlog is not 1), and to bring it there "
@@ -98,10 +96,8 @@ class Marker final : public PointMarker {
                         "name the primary in the URL"});
     }
     if (identity_.log_sees_all) return {};
-    const auto end = end_of_log(base::Deadline(answer_max));
-    if (!end && end.error().code == Errc::denied) {
-      return lacks(identity_.mariadb ? "BINLOG MONITOR" : "REPLICATION CLIENT",
-                   "to see where its log ends needs a right");
+    if (!identity_.log_right.empty()) {
+      return lacks(identity_.log_right, "to see where its log ends needs a right");
     }
     return fail(Error{Errc::unsupported, "its log cannot be restored by: " + identity_.log_doubt,
                       "turn log_bin on, without filters"});
@@ -109,8 +105,7 @@ class Marker final : public PointMarker {
 
   Result<LogEnd> end_of_log(base::Deadline deadline) {
     session_->limit(deadline);
-    const bool newer = !identity_.mariadb && identity_.version >= 80200;
-    const Result<Row> row = session_->row(newer ? "SHOW BINARY LOG STATUS" : "SHOW MASTER STATUS");
+    const Result<Row> row = session_->row(log_status_sql(identity_));
     Result<std::string> gtids = std::string();
     if (row) {
       gtids = identity_.mariadb ? session_->value("SELECT @@GLOBAL.gtid_binlog_pos")
@@ -128,7 +123,6 @@ class Marker final : public PointMarker {
   ServerIdentity identity_;
   bool synced_ = false;
   std::vector<Setting> settings_;
-  std::vector<std::string> warnings_;
 };
 
 }  // namespace

@@ -215,8 +215,7 @@ class Opener {
   Result<void> note_locked() {
     if (identity_.mariadb) return note_snapshot(base::Deadline(lock_hold));
     if (!identity_.binary_log) return {};
-    const bool newer = identity_.version >= 80200;
-    const auto rows = control_.query(newer ? "SHOW BINARY LOG STATUS" : "SHOW MASTER STATUS");
+    const auto rows = control_.query(log_status_sql(identity_));
     if (!rows || rows->empty()) return {};
     opened_.log_file = rows->front().text("File");
     opened_.log_position = rows->front().text("Position");

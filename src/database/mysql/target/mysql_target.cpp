@@ -104,7 +104,8 @@ Result<void> MysqlTarget::prepare(const Content& content, std::stop_token stop) 
 Result<void> MysqlTarget::check_places() {
   if (!options_.in_place) {
     TRY(check_references(server_->session(), places_));
-    return check_old(server_->session(), places_);
+    old_definers_ = TRY(check_old(server_->session(), places_));
+    return {};
   }
   for (const Place& place : places_) {
     const std::vector<RestoreServer::Found> found = TRY(server_->schemas({place.to}));
@@ -187,10 +188,24 @@ Result<Staging*> MysqlTarget::lay_out(const std::stop_token& stop) {
       place.staged = mark.in_place ? place.to : staging_name(place.to, token);
     }
     staging_ = TRY_DURING(doing(), Staging::begin(server_->session(), mark, token, stop));
+    TRY_DURING(doing(), check_rights(stop));
     TRY_DURING(doing(), make_sequences(*staging_, loader_->schema(), options_.no_owner, stop));
   }
   loader_->tables() = loader_->all_tables(*staging_);
   return staging_.get();
+}
+
+Result<void> MysqlTarget::check_rights(const std::stop_token& stop) {
+  const auto advised = [&](const Definers& definers, const std::string& advice) -> Result<void> {
+    Result<void> tried = try_definers(*staging_, definers, stop);
+    if (tried || tried.error().code != Errc::denied) return tried;
+    tried.error().advice = "grant the user that right, or " + advice;
+    return tried;
+  };
+  TRY(advised(old_definers_, "restore under another name with --to"));
+  if (options_.no_owner) return {};
+  return advised(definers_of(loader_->schema().definitions, false),
+                 "restore with --no-owner: then all is defined by who restores");
 }
 
 Result<void> MysqlTarget::complete(std::stop_token stop) {

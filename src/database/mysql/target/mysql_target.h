@@ -61,9 +61,11 @@ class MysqlTarget final : public LoadingTarget {
                          const std::stop_token& stop);
   Result<void> check_places();
   Result<Staging*> lay_out(const std::stop_token& stop);
+  Result<void> check_rights(const std::stop_token& stop);
   Result<SwitchPlan> plan_of_switch();
 
   std::vector<Place> places_;
+  Definers old_definers_;
   std::unique_ptr<Staging> staging_;
   std::unique_ptr<Switch> switch_;
 };

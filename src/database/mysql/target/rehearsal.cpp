@@ -57,8 +57,7 @@ Result<void> check_definers(Connection& session, const StoredSchema& schema,
     if (!known && known.error().code != Errc::denied) return fail(known.error());
     if (!known) return {};
     if (known->empty() && !named.contains(definer->user + "@" + definer->host)) {
-      missing.try_emplace(quote_text(definer->user) + "@" + quote_text(definer->host),
-                          base::printable(one.shown()));
+      missing.try_emplace(quote_account(*definer), base::printable(one.shown()));
     }
   }
   if (missing.empty()) return {};
@@ -69,6 +68,35 @@ Result<void> check_definers(Connection& session, const StoredSchema& schema,
       "the server lacks accounts that define what the backup holds: " + base::join(shown, ", "),
       "create them (with users=1 in the URL of a backup, its schema/users.sql says "
       "how), or restore with --no-owner: then it is yours"});
+}
+
+Definers definers_of(const std::vector<StoredDefinition>& definitions, bool old) {
+  Definers all;
+  for (const StoredDefinition& one : definitions) {
+    const auto definer = definer_of(one.text);
+    // A view that does not work is left out where it cannot be made; but to drop it takes rights.
+    if (!definer || definer->host.empty() || (!old && !one.valid)) continue;
+    all.try_emplace(quote_account(*definer), (old ? "the old " : "the ") + one.shown());
+  }
+  return all;
+}
+
+Result<void> try_definers(Staging& staging, const Definers& definers, const std::stop_token& stop) {
+  if (definers.empty()) return {};
+  Staging::Loan session = TRY(staging.borrow(stop));
+  const std::string view =
+      quote_qualified(staging.mark().places.front().staged, "stillpoint_trial");
+  for (const auto& [account, what] : definers) {
+    const Result<void> made =
+        session->execute("CREATE OR REPLACE DEFINER = " + account + " SQL SECURITY INVOKER VIEW " +
+                         view + " AS SELECT 1 AS one");
+    if (!made) {
+      return fail(Error(made.error()).during(base::printable(what + " is defined by " + account)));
+    }
+    TRY(session->execute("DROP VIEW " + view));
+  }
+  session.give_back();
+  return {};
 }
 
 Result<std::vector<std::string>> rehearse(Staging& staging, const StoredSchema& schema,

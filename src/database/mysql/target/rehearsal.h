@@ -19,6 +19,13 @@ namespace stillpoint::database::mysql {
 Result<void> check_definers(Connection& session, const StoredSchema& schema,
                             const std::vector<Place>& places);
 
+// Of what a restore replaces (`old`) or makes. Roles, whose names have no host, are left to the
+// server's own refusal.
+Definers definers_of(const std::vector<StoredDefinition>& definitions, bool old);
+// Refuses those for whom the user may not define anything. That depends on more than the user's own
+// rights (on those of the definer, for one): the server is asked by defining something.
+Result<void> try_definers(Staging& staging, const Definers& definers, const std::stop_token& stop);
+
 // Returns what cannot be had here and is left out: views of what is not in the backup.
 Result<std::vector<std::string>> rehearse(Staging& staging, const StoredSchema& schema,
                                           bool no_owner, const std::stop_token& stop);

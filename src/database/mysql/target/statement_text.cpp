@@ -199,6 +199,10 @@ std::string with_trigger_on(std::string_view create, std::string_view trigger,
   return out;
 }
 
+std::string quote_account(const Account& account) {
+  return quote_text(account.user) + "@" + quote_text(account.host);
+}
+
 std::optional<Account> definer_of(std::string_view create) {
   const auto clause = find_definer(create);
   return clause ? std::optional(clause->account) : std::nullopt;

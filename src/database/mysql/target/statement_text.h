@@ -26,6 +26,7 @@ struct Account {
   std::string user = {};
   std::string host = {};
 };
+std::string quote_account(const Account& account);  // 'app'@'10.%'
 std::optional<Account> definer_of(std::string_view create);
 std::string without_definer(std::string_view create);
 

@@ -55,6 +55,9 @@ struct StoredDefinition {
   std::string shown() const { return kind + " " + display_qualified(schema, name); }
 };
 
+// Accounts as SQL writes them, and something that each defines.
+using Definers = std::map<std::string, std::string>;
+
 struct StoredSchema {
   bool mariadb = false;
   std::vector<Schema> schemas = {};

@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "database/mysql/session/server_error.h"
+#include "database/mysql/target/rehearsal.h"
 #include "database/mysql/target/table_users.h"
 
 namespace stillpoint::database::mysql {
@@ -45,6 +46,7 @@ Result<std::unique_ptr<Switch>> Switch::open(Staging& staging, SwitchPlan plan) 
 Result<std::unique_ptr<Switch>> Switch::fence(Staging& staging, SwitchPlan plan, bool force) {
   std::unique_ptr<Switch> one = TRY(open(staging, std::move(plan)));
   TRY(one->check_commits());
+  TRY(one->check_rights());
   TRY(one->lock(force));
   return one;
 }
@@ -95,6 +97,14 @@ Result<void> Switch::connect() {
 Result<void> Switch::check_commits() {
   TRY_DURING("commit something before the switch", staging_.keep(probe_step, "commits"));
   return {};
+}
+
+// Without them, what is taken apart could not be put together again; and what is there may be
+// others' than when the restore began.
+Result<void> Switch::check_rights() {
+  const std::string at = TRY(state());
+  if (!at.empty()) return {};
+  return try_definers(staging_, definers_of(plan_.old_definitions, true), {});
 }
 
 Result<std::string> Switch::state() {
@@ -159,7 +169,7 @@ Result<void> Switch::lock(bool force) {
 Result<void> Switch::lock_once(bool force) {
   const std::vector<std::string> names = TRY(tables_to_lock());
   if (names.empty()) return {};
-  const Result<void> locked = locks_->execute("LOCK TABLES " + base::join(names, ", "));
+  const Result<void> locked = lock_tables(names);
   if (locked) return check_listing();
   if (locks_->last_number() != er_lock_wait_timeout && locked.error().code != Errc::busy) {
     return fail(Error(locked.error()).during("lock the old tables"));
@@ -176,6 +186,23 @@ Result<void> Switch::lock_once(bool force) {
                                        : base::join(shown, ", ")),
                     "end their transactions (or cut the sessions with --force), and run the same "
                     "command again with --resume"});
+}
+
+// With GTIDs, MySQL takes a lock of tables with and without transactions for a statement that
+// writes to both, and refuses it; but not where the statement would not be logged (as no lock is).
+// What is done under the lock has to be logged.
+Result<void> Switch::lock_tables(const std::vector<std::string>& names) {
+  const std::string sql = "LOCK TABLES " + base::join(names, ", ");
+  const Result<void> locked = locks_->execute(sql);
+  if (locked || locks_->last_number() != er_gtid_unsafe) return locked;
+  Result<void> apart = locks_->execute("SET SESSION sql_log_bin = 0");
+  if (!apart) {
+    apart.error().advice = gtid_advice;
+    return apart;
+  }
+  Result<void> locked_apart = locks_->execute(sql);
+  TRY(locks_->execute("SET SESSION sql_log_bin = 1"));
+  return locked_apart;
 }
 
 MakingOptions Switch::new_options() const {

@@ -62,8 +62,10 @@ class Switch {
   Switch(Staging& staging, SwitchPlan plan) : staging_(staging), plan_(std::move(plan)) {}
   Result<void> connect();
   Result<void> check_commits();
+  Result<void> check_rights();
   Result<void> lock(bool force);
   Result<void> lock_once(bool force);
+  Result<void> lock_tables(const std::vector<std::string>& names);
   Result<void> lock_anew(bool force);
   Result<void> check_listing();
   Result<void> check_staged();

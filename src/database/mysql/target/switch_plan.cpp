@@ -2,6 +2,7 @@
 #include "database/mysql/target/switch_plan.h"
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <map>
 #include <set>
@@ -11,12 +12,15 @@
 
 #include "base/text.h"
 #include "database/mysql/source/privileges.h"
+#include "database/mysql/target/rehearsal.h"
 #include "database/mysql/target/statement_text.h"
 
 namespace stillpoint::database::mysql {
 namespace {
 
 using nlohmann::json;
+
+constexpr std::array may_define = {"SUPER", "SET USER", "SET_USER_ID", "SET_ANY_DEFINER"};
 
 json json_of(const std::vector<Schema>& schemas) {
   json all = json::array();
@@ -136,6 +140,25 @@ Error has_come(const std::string& schema, const std::string& name) {
           "run the same command again"};
 }
 
+// Switch::lock_tables() says why a lock may need a right.
+Result<void> check_lock(Connection& session, const Inventory& inventory, const Grants& grants) {
+  if (session.is_mariadb()) return {};
+  std::vector<std::string> without;
+  for (const Table& table : inventory.tables) {
+    if (!table.transactional()) without.push_back(table.shown() + " (" + table.engine + ")");
+  }
+  if (without.empty() || without.size() == inventory.tables.size()) return {};
+  if (TRY(session.value("SELECT @@GLOBAL.enforce_gtid_consistency")) != "ON") return {};
+  for (const char* right : {"SUPER", "SYSTEM_VARIABLES_ADMIN", "SESSION_VARIABLES_ADMIN"}) {
+    if (grants.everywhere(right)) return {};
+  }
+  return fail(Error{Errc::denied,
+                    "with GTIDs (enforce_gtid_consistency), the old tables cannot be locked "
+                    "together: the engines of some have no transactions: " +
+                        base::printable(base::join(without, ", ")),
+                    std::string(gtid_advice)});
+}
+
 }  // namespace
 
 std::string text_of(const SwitchPlan& plan) {
@@ -188,16 +211,18 @@ Result<SwitchPlan> read_plan(std::string_view text) {
   return plan;
 }
 
-Result<void> check_old(Connection& session, const std::vector<Place>& places) {
+Result<Definers> check_old(Connection& session, const std::vector<Place>& places) {
   const std::vector<std::string> schemas = TRY(existing(session, places));
-  if (schemas.empty()) return {};
+  if (schemas.empty()) return Definers();
   const Inventory inventory = TRY(take_inventory(session, schemas));
   const std::string doing = "look at what would be replaced";
   const std::vector<Statement> statements = TRY_DURING(doing, read_definitions(session, inventory));
   const Grants grants = TRY_DURING(doing, read_grants(session));
-  for (const char* right : {"SUPER", "SET USER", "SET_USER_ID", "SET_ANY_DEFINER"}) {
-    if (grants.everywhere(right)) return {};
-  }
+  TRY_DURING(doing, check_lock(session, inventory, grants));
+  Definers definers = definers_of(stored(statements), true);
+  const bool for_others = std::any_of(may_define.begin(), may_define.end(),
+                                      [&](const char* right) { return grants.everywhere(right); });
+  if (for_others) return definers;
   const std::string us = TRY(session.value("SELECT CURRENT_USER()"));
   for (const Statement& one : statements) {
     const auto definer = definer_of(one.text);
@@ -206,9 +231,10 @@ Result<void> check_old(Connection& session, const std::vector<Place>& places) {
                       "the old " + base::printable(one.what->kind + " " + one.what->shown()) +
                           " is defined by somebody else: it could not be kept",
                       "grant the user the right to define things for others (SET USER in MariaDB, "
-                      "SET_ANY_DEFINER in MySQL), or restore under another name with --to"});
+                      "SET_ANY_DEFINER in MySQL, and SYSTEM_USER where the definer has it), or "
+                      "restore under another name with --to"});
   }
-  return {};
+  return definers;
 }
 
 Result<SwitchPlan> make_plan(Connection& session, const Staging& staging,

@@ -44,8 +44,13 @@ struct SwitchPlan {
 std::string text_of(const SwitchPlan& plan);
 Result<SwitchPlan> read_plan(std::string_view text);
 
-// That all of what is there can be read, and made again: to be kept, and put back if need be.
-Result<void> check_old(Connection& session, const std::vector<Place>& places);
+// That all of what is there can be read, locked, and made again: to be kept, and put back if need
+// be. Returns who defines it.
+Result<Definers> check_old(Connection& session, const std::vector<Place>& places);
+// What to do where tables with and without transactions cannot be locked together.
+inline constexpr std::string_view gtid_advice =
+    "grant the user the right SESSION_VARIABLES_ADMIN, or make all of them InnoDB tables (ALTER "
+    "TABLE … ENGINE = InnoDB), or restore under another name with --to";
 
 struct PlanOptions {
   bool no_owner = false;

@@ -35,6 +35,7 @@ Result<void> Switch::lock_anew(bool force) {
   TRY(check_staged());
   for (int left = plans_max;; --left) {
     TRY_DURING("plan the switch", plan_again(*work_, staging_, plan_));
+    TRY(check_rights());
     Result<void> locked = lock(force);
     if (locked || left == 1 || locked.error().code != Errc::unavailable) return locked;
     TRY(locks_->execute("UNLOCK TABLES"));
