@@ -142,7 +142,7 @@ class System:
     `coordinator` is the place of the one that commits."""
 
     def __init__(self, databases, coordinator=0, namespaces=None, **options):
-        """For `options` see OPTIONS; what is not named there is ScalarDB's own name of a setting."""
+        """For `options` see OPTIONS; a name that is not there is ScalarDB's own of a setting."""
         self.databases = list(databases)
         self.coordinator = coordinator
         self.namespaces = namespaces or NAMESPACES[:max(2, len(self.databases))]
