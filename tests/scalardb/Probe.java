@@ -3,8 +3,8 @@
 import java.io.IOException;
 
 /**
- * Writes a counter into one database after the other, a transaction each, and goes on only when that
- * is committed. So in no instant a later database is ahead of an earlier one.
+ * Writes a counter into one database after the other, a transaction each, and goes on only when
+ * that is committed. So in no instant a later database is ahead of an earlier one.
  */
 final class Probe implements Business {
   private final Bank bank;
