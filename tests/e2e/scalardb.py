@@ -275,7 +275,7 @@ class Application(applications.Process):
         """The stats when all threads have ended."""
         return self._counts(self.tell("stop"))
 
-    def run_until(self, count, timeout=60):
+    def run_until(self, count, timeout=120):
         """Until that many transactions more have succeeded."""
         deadline = time.monotonic() + timeout
         wanted = self.stats()["ok"] + count
