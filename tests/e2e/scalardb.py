@@ -30,6 +30,8 @@ START_BALANCE = 1000  # as in tests/scalardb/Bank.java
 OPTIONS = {
     "isolation": "isolation_level",
     "group_commit": "coordinator.group_commit.enabled",
+    # by default 20: fewer threads than that wait 40 ms for each other, 65 transactions a second
+    "slot_capacity": "coordinator.group_commit.slot_capacity",
     "async_commit": "async_commit.enabled",
     "one_phase_commit": "one_phase_commit.enabled",
     "write_set_logging": "coordinator.write_set_logging.enabled",

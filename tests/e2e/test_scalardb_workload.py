@@ -127,8 +127,13 @@ class Workload(Bank):
 
     def test_group_commit(self):
         """A row of the coordinator stands for many; and commits go on behind the application."""
-        self.make(self.mariadb(), group_commit=True, async_commit=True, write_set_logging=True)
+        self.make(self.mariadb(), group_commit=True, slot_capacity=4, async_commit=True,
+                  write_set_logging=True)
         self.work_and_copy()
+        cut = self.system.committed()
+        groups = {transaction.split("$")[0] for transaction in cut}
+        print(f"{len(cut)} transactions in {len(groups)} groups")
+        self.assertLess(len(groups), len(cut) / 2)
 
     def test_three_databases(self):
         self.make(self.sqlite(), self.mariadb(), coordinator=2, coordinator_namespace="commits",
@@ -149,7 +154,7 @@ class Workload(Bank):
 class Killed(Bank):
     def test_log_outlives_a_kill(self):
         """Whatever is committed had been logged; who was in the middle is recovered."""
-        self.make(self.sqlite(), group_commit=True)
+        self.make(self.sqlite(), group_commit=True, slot_capacity=4)
         self.app.run_until(self.transactions)
         self.app.process.kill()
         self.app.process.wait()
