@@ -10,6 +10,10 @@ import sqlite3
 import struct
 
 MIB = 1 << 20
+# Of the prose that servers make themselves.
+WORDS = ("the order was sent to customer after payment and will arrive on monday by carrier "
+         "please leave it at door number seven if nobody opens returned goods must be in original "
+         "box with label invoice number total amount including tax discount voucher").split()
 
 
 def words(rng, count=20_000):

@@ -10,74 +10,24 @@ the client and its children; CPU seconds of the server: of the postmaster and al
 also those that have ended.
 """
 
-import argparse
-import datetime
 import os
 import pathlib
-import platform
 import shlex
 import shutil
-import statistics
 import subprocess
 import sys
 import time
 
 import measure
 import postgres_data
+import servers
+from servers import DB, PASSWORDS, TICKS, Stillpoint, Tool, ratios, steps_table, ticks
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "tests/e2e"))
 import postgres  # noqa: E402
 
-DB = "bench"
 SETTINGS = {"autovacuum": "on", "shared_buffers": "128MB", "max_wal_size": "4GB",
             "wal_level": "replica", "max_wal_senders": "5", "full_page_writes": "on"}
-PASSWORDS = {"STILLPOINT_PASSWORD": "bench", "RESTIC_PASSWORD": "bench"}
-TICKS = os.sysconf("SC_CLK_TCK")
-
-
-def ticks(pid, with_children):
-    with open(f"/proc/{pid}/stat", encoding="utf-8") as file:
-        fields = file.read().rsplit(")", 1)[1].split()
-    return sum(int(field) for field in fields[11:15 if with_children else 13])
-
-
-def server_cpu(server):
-    """Backends that have ended are in what the postmaster says of its children."""
-    until = time.monotonic() + 10
-    query = "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend'"
-    while server.psql(query) != "1" and time.monotonic() < until:
-        time.sleep(0.02)
-    total = ticks(server.process.pid, True)
-    for pid in server.children():
-        try:
-            total += ticks(pid, True)
-        except OSError:
-            continue  # it ends now: its ticks are missing from this sum
-    return total / TICKS
-
-
-class Tool:
-    """One way to back up and restore, with a repository of its own."""
-
-    def __init__(self, bench, name):
-        self.bench, self.name = bench, name
-        self.repo = bench.folder / name
-
-    def fresh(self):
-        shutil.rmtree(self.repo, ignore_errors=True)
-        self.repo.mkdir()
-        postgres.give(self.repo, 0o755)
-
-    def shell(self, text, env=None):
-        return measure.run(["bash", "-o", "pipefail", "-c", text],
-                           {**self.bench.environment, **(env or {})})
-
-    def stored(self):
-        return measure.folder_bytes(self.repo)
-
-    restore = None  # the tool cannot, or it is not compared
-    analyze = None  # what a user has to run after it
-    again = None    # a second backup is no smaller than the first
 
 
 class DumpFolder(Tool):
@@ -157,37 +107,9 @@ class PgBackRestBlocks(PgBackRest):
     restore = None
 
 
-class Stillpoint(Tool):
-    def stillpoint(self, *words, rate=None):
-        command = [self.bench.options.stillpoint, "--repo", str(self.repo / "r"), "--quiet", *words]
-        if rate:
-            command += ["--limit-rate", rate]
-        return measure.run(command, self.bench.environment)
-
-    def backup(self):
-        self.stillpoint("init")
-        return self.again()
-
-    def again(self):
-        return self.stillpoint("backup", self.bench.server.url(DB))
-
-    def throttled(self):
-        """A first backup: it reads, compresses and writes everything."""
-        self.fresh()
-        self.stillpoint("init")
-        return self.stillpoint("backup", self.bench.server.url(DB),
-                               rate=self.bench.options.limit_rate)
-
-    def restore(self, target):
-        return self.stillpoint("restore", "latest", "--to", self.bench.server.url(target), "--yes")
-
-
-class Bench:
+class Bench(servers.Bench):
     def __init__(self, options):
-        self.options = options
-        self.server = postgres.Server(settings=SETTINGS)
-        self.folder = self.server.folder.path / "repositories"
-        self.folder.mkdir()
+        super().__init__(options, postgres.Server(settings=SETTINGS))
         self.server.place("lock")
         self.environment = {**PASSWORDS, "PGHOST": str(self.server.socket),
                             "PGPORT": str(self.server.port), "PGUSER": "postgres"}
@@ -197,20 +119,23 @@ class Bench:
         if not options.peers_only:
             kinds["stillpoint"] = Stillpoint
         self.tools = [make(self, name) for name, make in kinds.items()]
-        for tool in self.tools:
-            tool.repo = self.folder / type(tool).__name__
-        self.steps = {}
 
-    def note(self, step, tool, run, stored=None):
-        """Runs it between two looks at the server's CPU."""
-        before, bytes_before = server_cpu(self.server), stored and tool.stored()
-        usage = run()
-        usage.server = server_cpu(self.server) - before
-        usage.bytes = tool.stored() - bytes_before if stored else None
-        self.steps.setdefault(step, {}).setdefault(tool.name, []).append(usage)
-        size = f", {usage.bytes / 1e6:.1f} MB" if stored else ""
-        print(f"{step}, {tool.name}: wall {usage.wall:.2f} s, CPU {usage.cpu:.2f} s, server "
-              f"{usage.server:.2f} s, {usage.rss_mib:.0f} MiB of memory{size}", file=sys.stderr)
+    def give(self, path):
+        postgres.give(path, 0o755)
+
+    def server_cpu(self):
+        """Backends that have ended are in what the postmaster says of its children."""
+        until = time.monotonic() + 10
+        query = "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend'"
+        while self.server.psql(query) != "1" and time.monotonic() < until:
+            time.sleep(0.02)
+        total = ticks(self.server.process.pid, True)
+        for pid in self.server.children():
+            try:
+                total += ticks(pid, True)
+            except OSError:
+                continue  # it ends now: its ticks are missing from this sum
+        return total / TICKS
 
     def round(self):
         """Every tool backs up, then every tool restores."""
@@ -265,30 +190,6 @@ class Bench:
         return ratios
 
 
-def median(step, tool, field):
-    return statistics.median(getattr(usage, field) for usage in step[tool])
-
-
-def steps_table(steps):
-    lines = []
-    for name, step in steps.items():
-        lines += [f"| {name} | wall s | client CPU s | server CPU s | memory MiB | MB |",
-                  "|---|---:|---:|---:|---:|---:|"]
-        for tool, usages in step.items():
-            stored = (f"{median(step, tool, 'bytes') / 1e6:.1f}"
-                      if usages[0].bytes is not None else "")
-            row = [f"{median(step, tool, field):.2f}" for field in ("wall", "cpu", "server")]
-            lines.append(f"| {tool.replace('|', chr(92) + '|')} | " + " | ".join(row)
-                         + f" | {median(step, tool, 'rss_mib'):.0f} | {stored} |")
-        lines.append("")
-    return "\n".join(lines)
-
-
-def ratios(step, field, ours, theirs):
-    """Of each round, in which both ran one after the other."""
-    return [getattr(a, field) / getattr(b, field) for a, b in zip(step[ours], step[theirs])]
-
-
 def goals_table(bench, impact):
     goals = measure.Goals()
     steps, fd, z0 = bench.steps, "pg_dump -Fd -j2", "pg_dump -Z0 | zstd -3 -T2"
@@ -326,36 +227,21 @@ def goals_table(bench, impact):
 
 def page(bench, size, goals):
     options = bench.options
-    version = bench.server.psql("SHOW server_version")
-    tools = [postgres.checked([options.restic, "version"]).split(" compiled")[0],
-             postgres.checked(["pgbackrest", "version"]).strip()]
-    return "\n".join([
-        "# PostgreSQL: beside pg_dump, restic and pgBackRest", "",
-        f"By `./dev bench postgres --scale {options.scale} --rounds {options.rounds}` on "
-        f"{datetime.date.today()}: {os.cpu_count()} cores, {platform.system()} "
-        f"{platform.release()}; PostgreSQL {version}, {', '.join(tools)}.",
-        f"A database of {size / 1e6:.0f} MB; server on the same machine, fsync off. Medians of "
-        "whole commands, interleaved.", "", "```", goals, "```", "", steps_table(bench.steps)])
+    versions = [f"PostgreSQL {bench.server.psql('SHOW server_version')}",
+                postgres.checked([options.restic, "version"]).split(" compiled")[0],
+                postgres.checked(["pgbackrest", "version"]).strip()]
+    return servers.page(bench, "PostgreSQL: beside pg_dump, restic and pgBackRest",
+                        "./dev bench postgres", versions, size, goals)
 
 
 def parse():
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--stillpoint", default=os.environ.get("STILLPOINT"))
+    parser = servers.parser(__doc__)
     parser.add_argument("--restic", default=os.environ.get("RESTIC", "restic"))
-    parser.add_argument("--scale", type=int, default=15)
-    parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--updates", type=int, default=3)
     parser.add_argument("--load-seconds", type=int, default=20)
     parser.add_argument("--load-rounds", type=int, default=3)
     parser.add_argument("--limit-rate", default="8MiB")
-    parser.add_argument("--peers-only", action="store_true")
-    parser.add_argument("--output")
-    options = parser.parse_args()
-    if not options.stillpoint and not options.peers_only:
-        parser.error("name the program: --stillpoint or STILLPOINT")
-    if options.stillpoint:
-        options.stillpoint = os.path.abspath(options.stillpoint)
-    return options
+    return servers.parsed(parser)
 
 
 def main():

@@ -2,9 +2,8 @@
 """The database of the PostgreSQL benchmarks, the same for the same scale: of scale 15, 228 MB of
 pgbench's tables, 113 MB of JSON and prose, 66 MB of random bytes."""
 
-WORDS = ("the order was sent to customer after payment and will arrive on monday by carrier "
-         "please leave it at door number seven if nobody opens returned goods must be in original "
-         "box with label invoice number total amount including tax discount voucher").split()
+from data import WORDS
+
 FILL = """
 SELECT setseed(0.5);
 CREATE TABLE orders AS SELECT g AS id, (random() * 20000)::int AS customer,

@@ -3,18 +3,19 @@
 
 packages_build=(
   g++ cmake ninja-build pkg-config libcli11-dev libspdlog-dev libfmt-dev nlohmann-json3-dev
-  libyaml-cpp-dev libexpected-dev libzstd-dev libssl-dev libsqlite3-dev libpq-dev libxxhash-dev
-  libc-ares-dev libcurl4-openssl-dev libgrpc++-dev libprotobuf-dev protobuf-compiler
+  libyaml-cpp-dev libexpected-dev libzstd-dev libssl-dev libsqlite3-dev libpq-dev libmariadb-dev
+  libxxhash-dev libc-ares-dev libcurl4-openssl-dev libgrpc++-dev libprotobuf-dev protobuf-compiler
   protobuf-compiler-grpc
 )
 packages_demo=(sqlite3)
 packages_test_build=(libgtest-dev libgmock-dev librapidcheck-dev libbenchmark-dev ccache mold)
 packages_test=(
   python3 procps sqlite3 restic fuse3 zstd git postgresql-15 postgresql-client-15 util-linux openssl
-  openjdk-17-jdk-headless maven iproute2 faketime strace
+  mariadb-server mariadb-client openjdk-17-jdk-headless maven iproute2 faketime strace
 )
 packages_bench=(
-  python3 sqlite3 restic zstd postgresql-15 pgbackrest util-linux openjdk-17-jdk-headless maven
+  python3 sqlite3 restic zstd postgresql-15 pgbackrest util-linux mariadb-server mariadb-client
+  mariadb-backup mydumper openjdk-17-jdk-headless maven
 )
 packages_fresh=(debootstrap git)
 packages_lint=(clang-format-19 clang-tidy-19 python3 git)

@@ -5,10 +5,10 @@
 # usage: tools/scalar_admin_jars.sh DIR
 set -euo pipefail
 
-readonly versions="2.2.1 1.2.0"
+readonly versions="2.2.1 1.2.0 1.0.0"
 
 # Maven alone would pick protobuf 3.3.0, with which the client hangs; it was built with 3.24.4.
-# The POM of 1.2.0 names no dependencies: it runs on those of 2.2.1.
+# The POMs of versions 1 name no dependencies: they run on those of 2.2.1.
 project() {
   cat <<TEXT
 <project xmlns="http://maven.apache.org/POM/4.0.0">

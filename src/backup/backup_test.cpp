@@ -103,6 +103,8 @@ TEST(System, NamesAndLabels) {
   EXPECT_EQ(system_of_url("/srv/shop/cart.db")->name, "cart");
   EXPECT_EQ(system_of_url("sqlite:///srv/a b.sqlite3")->name, "a_b");
   EXPECT_EQ(system_of_url("/srv/.hidden")->name, "db.hidden");
+  EXPECT_EQ(system_of_url("mysql://me@db1.x.org:3306/?schemas=a,b")->name, "db1.x.org");
+  EXPECT_EQ(system_of_url("mysql://me@db1/shop?users=1")->name, "shop");
   for (const char* bad : {"", "-x", "a/b", "a\nb", ".."}) EXPECT_FALSE(check_system_name(bad));
   for (const char* bad : {"", "latest", "proven", "a,b", "a b", "a\nb"})
     EXPECT_FALSE(check_label(bad));

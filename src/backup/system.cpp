@@ -17,13 +17,28 @@ bool may_be_in_name(char c) {
   return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '.' || c == '_' || c == '-';
 }
 
+// "db1" of "mysql://backup@db1:3306/", which names a server and nothing on it; else empty.
+std::string_view server_of(std::string_view url) {
+  const std::size_t begin = url.find("://");
+  if (begin == std::string_view::npos) return {};
+  std::string_view server = url.substr(begin + 3);
+  const std::size_t end = server.find('/');
+  if (end != std::string_view::npos && server.find_first_not_of('/', end) != server.npos) return {};
+  server = server.substr(0, end);
+  server = server.substr(server.find('@') + 1);
+  return server.substr(0, server.rfind(':'));
+}
+
 // What follows the last slash, without its ending, and with '_' for what a name may not have.
 std::string stem_of(std::string_view url) {
   if (url.find("://") != std::string_view::npos) url = url.substr(0, url.find_first_of("?#"));
+  const std::string_view server = server_of(url);
+  if (!server.empty()) url = server;
   while (url.size() > 1 && url.ends_with('/')) url.remove_suffix(1);
   const std::size_t slash = url.find_last_of("/:");
   std::string stem(url.substr(slash == std::string_view::npos ? 0 : slash + 1));
-  if (const std::size_t dot = stem.rfind('.'); dot != std::string::npos && dot > 0) {
+  const std::size_t dot = stem.rfind('.');
+  if (server.empty() && dot != std::string::npos && dot > 0) {
     stem.resize(dot);
   }
   std::replace_if(stem.begin(), stem.end(), [](char c) { return !may_be_in_name(c); }, '_');

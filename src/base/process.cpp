@@ -50,11 +50,9 @@ Result<std::string> read_until_end(const File& from, const Deadline& deadline,
   std::string text;
   std::array<char, 4096> buffer = {};
   for (;;) {
-    pollfd wait = {from.descriptor(), POLLIN, 0};
-    const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline.left()).count();
-    const int ready = ::poll(&wait, 1, static_cast<int>(left));
-    if (ready < 0 && errno == EINTR) continue;
-    if (ready == 0) return fail(Errc::unavailable, "it did not end in time");
+    if (!TRY(wait_readable(from, deadline))) {
+      return fail(Errc::unavailable, "it did not end in time");
+    }
     const ssize_t n = ::read(from.descriptor(), buffer.data(), buffer.size());
     if (n < 0 && errno == EINTR) continue;
     if (n < 0) return fail(system_error("read its output", errno));
@@ -85,9 +83,7 @@ Result<std::string> run_command(const std::string& command, std::chrono::millise
   const Deadline deadline(time);
   Result<std::string> text = read_until_end(reading, deadline, bytes_max);
   if (!text) ::kill(-child, SIGKILL);
-  int status = 0;
-  while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {
-  }
+  const int status = wait_for_end(child);
   if (!text) return fail(std::move(text.error()).during("run the command"));
   if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) {
     return fail(Errc::invalid, "run the command: it failed with {} {}",
@@ -117,6 +113,24 @@ Result<std::vector<std::string>> openers_of(const std::string& path) {
     }
   }
   return std::vector<std::string>(found.begin(), found.end());
+}
+
+int wait_for_end(pid_t process) {
+  int status = 0;
+  while (::waitpid(process, &status, 0) < 0 && errno == EINTR) {
+  }
+  return status;
+}
+
+Result<bool> wait_readable(const File& file, const Deadline& deadline) {
+  for (;;) {
+    pollfd wait = {file.descriptor(), POLLIN, 0};
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline.left()).count();
+    const int ready = ::poll(&wait, 1, static_cast<int>(std::min<long long>(left, 3'600'000)));
+    if (ready > 0) return true;
+    if (ready < 0 && errno != EINTR) return fail(system_error("poll", errno));
+    if (deadline.passed()) return false;
+  }
 }
 
 bool process_exists(pid_t pid) {

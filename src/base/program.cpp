@@ -16,6 +16,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/process.h"
+
 extern char** environ;
 
 namespace stillpoint::base {
@@ -103,9 +105,7 @@ class Child {
   ~Child() {
     if (id_ == 0) return;
     ::kill(-id_, SIGKILL);
-    int status = 0;
-    while (::waitpid(id_, &status, 0) < 0 && errno == EINTR) {
-    }
+    wait_for_end(id_);
   }
   // Its status once it has ended; it may have closed its output before.
   Result<int> wait(int stopped) {
@@ -148,8 +148,7 @@ Result<pid_t> start_child(const Program& program, const File& output, const File
   while ((n = ::read(failed.reading.descriptor(), &error, sizeof error)) < 0 && errno == EINTR) {
   }
   if (n <= 0) return child;
-  while (::waitpid(child, nullptr, 0) < 0 && errno == EINTR) {
-  }
+  wait_for_end(child);
   return fail(
       system_error("start it", error).advise("install it, or see to it that it is found by PATH"));
 }

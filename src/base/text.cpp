@@ -32,6 +32,11 @@ std::string display_duration(std::chrono::steady_clock::duration time) {
   return fmt::format("{} h {:02} min", whole / 3600, whole / 60 % 60);
 }
 
+std::string milliseconds_of(std::chrono::steady_clock::duration time) {
+  const auto count = std::chrono::ceil<std::chrono::milliseconds>(time).count();
+  return std::to_string(std::max<long long>(count, 1));
+}
+
 std::string display_count(std::uint64_t count) {
   std::string text = std::to_string(count);
   for (auto at = static_cast<std::ptrdiff_t>(text.size()) - 3; at > 0; at -= 3) {

@@ -12,7 +12,9 @@ namespace stillpoint::base {
 
 std::string display_bytes(std::uint64_t bytes);  // "1.5 GiB"
 std::string display_duration(
-    std::chrono::steady_clock::duration time);   // "1 h 02 min", "3.4 s", "120 us"
+    std::chrono::steady_clock::duration time);  // "1 h 02 min", "3.4 s", "120 us"
+// As a limit is told to servers and processes: at least 1, since 0 would be none.
+std::string milliseconds_of(std::chrono::steady_clock::duration time);
 std::string display_count(std::uint64_t count);  // "1,234,567"
 // A name in a message or on a terminal: control characters and broken UTF-8 become \n, \x1b …
 std::string printable(std::string_view text);

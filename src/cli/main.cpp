@@ -3,6 +3,7 @@
 #include <cstdio>
 #include <exception>
 
+#include "base/helper.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "cli/arguments.h"
@@ -12,13 +13,19 @@
 #include "cli/output.h"
 #include "cli/scalar_admin.h"
 #include "cli/window.h"
+#include "database/database.h"
+#include "window/guard.h"
 
 namespace {
 
 using namespace stillpoint;  // NOLINT(google-build-using-namespace): main belongs to no module
 
+int run_helper(const base::HelperRole& role) {
+  if (role.name == window::guard_role) return cli::run_guard(role.words);
+  return database::run_as_helper(role).value_or(cli::exit_failed);
+}
+
 int run_program(int argc, char** argv) {
-  if (cli::is_guard(argc, argv)) return cli::run_guard(argv);
   if (cli::is_scalar_admin(argv)) return cli::run_scalar_admin(argc, argv);
   const cli::Arguments arguments = cli::parse_arguments(argc, argv);
   if (!arguments.command) {
@@ -55,6 +62,7 @@ int run_program(int argc, char** argv) {
 int main(int argc, char** argv) {
   base::keep_freed_memory();
   try {
+    if (const auto role = base::helper_role(argc, argv)) return run_helper(*role);
     return run_program(argc, argv);
   } catch (const std::exception& e) {  // no memory, or our own mistake
     std::fprintf(stderr, "stillpoint: internal error: %s\n", e.what());

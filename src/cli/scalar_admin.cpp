@@ -82,39 +82,18 @@ Result<void> pause(const Options& options, const std::vector<window::Service>& s
   return {};
 }
 
-using Instances = std::vector<std::unique_ptr<window::Instance>>;
-
-Result<Instances> find_instances(const std::vector<window::Service>& services,
-                                 const Session& session) {
-  Instances instances;
-  for (const window::Service& service : services) {
-    const auto endpoints = TRY(find_endpoints(service, base::Deadline(call_max), session.stop));
-    for (const auto& one : endpoints) instances.push_back(TRY(make_instance(one, service.tls)));
-  }
-  return instances;
-}
-
 Result<void> unpause(const std::vector<window::Service>& services, const Session& session) {
-  const Instances instances = TRY(find_instances(services, session));
+  const Instances instances = TRY(find_instances(services, call_max, session));
   const base::Time now = base::now();
   print_line("Unpause started at " + instant(now), now);
-  std::vector<window::Held> held;
-  std::vector<window::Endpoint> endpoints;
-  for (const auto& one : instances) {
-    held.push_back({one.get(), window::Ours::paused});
-    endpoints.push_back(one->endpoint());
-  }
-  const std::vector<window::StillHeld> left = let_go(held, call_max, nullptr);
-  for (const auto& one : left) std::erase(endpoints, one.endpoint);
-  window::note_let_go(journal_folder(session), endpoints);
-  if (!left.empty()) return fail(window::still_held_error(left, {}));
+  TRY(unpause_all(instances, call_max, session));
   return {};
 }
 
 // An object whose values are texts, as the Java tool prints it.
 Result<void> show(const std::vector<window::Service>& services, const Session& session,
                   bool statistics) {
-  const Instances instances = TRY(find_instances(services, session));
+  const Instances instances = TRY(find_instances(services, call_max, session));
   std::vector<std::optional<Result<std::string>>> answers(instances.size());
   window::all_at_once(instances.size(), [&](std::size_t i) {
     if (statistics) {
@@ -185,6 +164,9 @@ int run_scalar_admin(int argc, char** argv) {
       ->delimiter(',');
   app.add_flag("-n,--no-wait", options.no_wait,
                "A flag to specify if PAUSE command waits for termination of outstanding requests.");
+  bool wait = true;
+  app.add_flag("-w,--wait-outstanding", wait, "As version 1.0 had to be told to wait; we do so.")
+      ->excludes("--no-wait");
   auto* time = app.add_option("-m,--max-pause-wait-time", drain_max,
                               "A max pause wait time in milliseconds.");
   app.add_flag("--tls", options.target.tls, "Whether wire encryption (TLS) is enabled.");

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/window.h"
 
-#include <charconv>
 #include <csignal>
 #include <filesystem>
 
@@ -17,7 +16,6 @@
 namespace stillpoint::cli {
 namespace {
 
-constexpr const char* guard_word = "guard-window";
 // How long a guard goes on trying, and how long the start of another command is held up at most.
 constexpr std::chrono::minutes guard_tries{10};
 constexpr std::chrono::seconds start_tries{5};
@@ -62,6 +60,31 @@ Result<std::vector<window::Service>> services_of(const PauseTarget& target) {
                     "name them: --srv NAME, or --addresses HOST:PORT,HOST:PORT"});
 }
 
+Result<Instances> find_instances(const std::vector<window::Service>& services, base::Duration time,
+                                 const Session& session) {
+  Instances instances;
+  for (const window::Service& service : services) {
+    const auto endpoints = TRY(find_endpoints(service, base::Deadline(time), session.stop));
+    for (const auto& one : endpoints) instances.push_back(TRY(make_instance(one, service.tls)));
+  }
+  return instances;
+}
+
+Result<std::vector<window::Endpoint>> unpause_all(const Instances& instances, base::Duration time,
+                                                  const Session& session) {
+  std::vector<window::Held> held;
+  std::vector<window::Endpoint> free;
+  for (const auto& one : instances) {
+    held.push_back({one.get(), window::Ours::paused});
+    free.push_back(one->endpoint());
+  }
+  const std::vector<window::StillHeld> left = let_go(held, time, nullptr);
+  for (const auto& one : left) std::erase(free, one.endpoint);
+  window::note_let_go(journal_folder(session), free);
+  if (!left.empty()) return fail(window::still_held_error(left, {}));
+  return free;
+}
+
 std::string journal_folder(const Session& session) {
   return state_dir(session) + "/windows";
 }
@@ -70,7 +93,7 @@ Result<window::PauseOptions> pause_options(const Session& session) {
   TRY_DURING("state folder", base::make_directories(state_dir(session)));
   window::PauseOptions options;
   options.journals = std::filesystem::absolute(journal_folder(session));
-  options.guard_command = {"/proc/self/exe", guard_word};
+  options.guarded = true;
   return options;
 }
 
@@ -105,18 +128,10 @@ Result<void> let_go_by_repository(const Session& session,
   return fail(window::still_held_error(left, {}));
 }
 
-bool is_guard(int argc, char** argv) {
-  return argc == 4 && std::string_view(argv[1]) == guard_word;
-}
-
 // Nobody reads what it prints: what matters goes to the system's log.
-int run_guard(char** argv) {
+int run_guard(const std::vector<std::string>& words) {
   for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGPIPE}) ::signal(signal, SIG_IGN);
-  const std::string_view digits = argv[3];
-  std::int64_t limit = 0;
-  std::from_chars(digits.data(), digits.data() + digits.size(), limit);
-  const Result<void> done =
-      window::stand_guard(argv[2], std::chrono::milliseconds(limit), guard_tries);
+  const Result<void> done = window::stand_guard(words, guard_tries);
   if (done) return exit_done;
   ::openlog("stillpoint", LOG_PID, LOG_DAEMON);
   ::syslog(LOG_ERR, "%s", done.error().message.c_str());

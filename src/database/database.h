@@ -14,6 +14,7 @@
 
 #include "base/bytes.h"
 #include "base/clock.h"
+#include "base/helper.h"
 #include "base/result.h"
 #include "database/address.h"
 
@@ -157,5 +158,9 @@ class Database {
   // as that takes.
   virtual Result<void> count(std::vector<Object>& objects, std::stop_token stop) = 0;
 };
+
+// Some kinds start this program once more to hold something (base/helper.h): then it does that, and
+// returns the exit code. None for the roles of others.
+std::optional<int> run_as_helper(const base::HelperRole& role);
 
 }  // namespace stillpoint::database

@@ -3,7 +3,14 @@
 #include <array>
 #include <filesystem>
 
+#include "base/helper.h"
 #include "base/text.h"
+#include "database/mysql/session/location.h"
+#include "database/mysql/source/mysql_database.h"
+#include "database/mysql/source/point_marker.h"
+#include "database/mysql/target/leftovers.h"
+#include "database/mysql/target/mysql_target.h"
+#include "database/mysql/target/schema_switchover.h"
 #include "database/postgresql/session/location.h"
 #include "database/postgresql/source/point_marker.h"
 #include "database/postgresql/source/postgresql_database.h"
@@ -11,6 +18,7 @@
 #include "database/postgresql/target/leftovers.h"
 #include "database/postgresql/target/postgresql_target.h"
 #include "database/sqlite/file_switchover.h"
+#include "database/sqlite/hold.h"
 #include "database/sqlite/leftovers.h"
 #include "database/sqlite/location.h"
 #include "database/sqlite/sqlite_database.h"
@@ -27,6 +35,17 @@ Result<std::unique_ptr<PointMarker>> no_marker(const Address&) {
 
 const std::vector<Kind>& kinds() {
   static const std::vector<Kind> table = {
+      {"mysql",
+       {"mysql", "mariadb"},
+       mysql::open_database,
+       mysql::open_target,
+       mysql::shown_url,
+       mysql::shown_url,
+       mysql::scratch_url,
+       mysql::open_switchover,
+       mysql::leftovers,
+       mysql::remove_leftover,
+       mysql::open_marker},
       {"postgresql",
        {"postgresql", "postgres"},
        postgresql::open_database,
@@ -92,6 +111,11 @@ Result<std::unique_ptr<Hold>> Database::hold_writes(const std::vector<std::strin
                                                     base::Duration) {
   return fail(Error{Errc::unsupported, "hold writes to " + url() + ": this kind cannot",
                     "use a pause instead of the commit gate"});
+}
+
+std::optional<int> run_as_helper(const base::HelperRole& role) {
+  if (role.name != sqlite::hold_role) return std::nullopt;
+  return sqlite::run_hold(role.words);
 }
 
 Result<std::string> Target::hand_over() {

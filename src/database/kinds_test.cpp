@@ -13,6 +13,7 @@ TEST(Kinds, AreFoundByUrlPathAndName) {
   }
   EXPECT_EQ(kind_named("sqlite").value()->name, "sqlite");
   EXPECT_EQ(kind_of("postgres://host/a").value()->name, "postgresql");
+  EXPECT_EQ(kind_of("mariadb://host/a").value()->name, "mysql");
 }
 
 TEST(Kinds, TellTheSamePlaceUnderEverySpelling) {
@@ -20,18 +21,22 @@ TEST(Kinds, TellTheSamePlaceUnderEverySpelling) {
   EXPECT_FALSE(same_place("/srv/a.db", "/srv/b.db"));
   EXPECT_TRUE(same_place("postgresql://me:secret@h/a", "postgresql://me@h/a"));
   EXPECT_FALSE(same_place("postgresql://me@h/a", "postgresql://me@h/b"));
+  EXPECT_TRUE(same_place("mysql://me:secret@h/a", "mysql://me@h/a"));
+  EXPECT_FALSE(same_place("mysql://me@h/a", "mysql://me@h/b"));
   EXPECT_FALSE(same_place("/srv/a.db", "postgresql:///srv/a.db"));
 }
 
 TEST(Kinds, NamesTheKnownOnesWhereAnotherIsAsked) {
   const Error error = kind_of("sqlitee:///srv/a.db").error();
   EXPECT_EQ(error.code, Errc::unsupported);
-  EXPECT_EQ(error.advice, "did you mean 'sqlite:'? known: postgresql:, postgres:, sqlite:");
-  const Error other = kind_of("mysql://me:secret@host/db").error();
+  EXPECT_EQ(error.advice,
+            "did you mean 'sqlite:'? known: mysql:, mariadb:, postgresql:, postgres:, sqlite:");
+  const Error other = kind_of("mongodb://me:secret@host/db").error();
   EXPECT_EQ(other.code, Errc::unsupported);
   EXPECT_EQ((other.message + other.advice).find("secret"), std::string::npos);
   EXPECT_EQ(kind_of("/srv/folder").error().code, Errc::unsupported);
-  EXPECT_EQ(kind_named("sqlte").error().advice, "did you mean 'sqlite'? known: postgresql, sqlite");
+  EXPECT_EQ(kind_named("sqlte").error().advice,
+            "did you mean 'sqlite'? known: mysql, postgresql, sqlite");
 }
 
 }  // namespace

@@ -19,6 +19,14 @@
 
 namespace stillpoint::database::testing {
 
+// What a Result says; "ok" without an error.
+template <class T>
+std::string said(const Result<T>& result) {
+  return result ? "ok"
+                : std::string(base::name_of(result.error().code)) + ": " + result.error().message +
+                      " | " + result.error().advice;
+}
+
 // Another process. SQLite's locks are the process's own and its state does not survive a fork: make
 // children while this process has the database closed.
 class Child {
@@ -46,6 +54,7 @@ class Child {
 
   void go() { (void)!::write(pipes_.go[1], "x", 1); }
   void wait_until_ready() { wait_for_byte(pipes_.ready[0]); }
+  void signal(int number) const { ::kill(child_, number); }
   void kill() {
     if (child_ == 0) return;
     ::kill(child_, SIGKILL);

@@ -4,11 +4,12 @@
 // pipe closes or the time is over. kill -9 of both leaves the journal, for the next start.
 #pragma once
 
-#include <filesystem>
+#include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
-#include "base/file.h"
+#include "base/helper.h"
 #include "window/journal.h"
 #include "window/letting_go.h"
 
@@ -16,11 +17,11 @@ namespace stillpoint::window {
 
 class Guard {
  public:
-  // Runs `command` PATH SECONDS, which has to call stand_guard(). It stands when this returns.
-  static Result<Guard> start(const std::vector<std::string>& command, const Journal& journal,
-                             base::Duration limit);
+  // This program once more: its main() has to call stand_guard() for the role. It stands when this
+  // returns.
+  static Result<Guard> start(const Journal& journal, base::Duration limit);
   Guard() = default;
-  Guard(Guard&& other) noexcept;
+  Guard(Guard&& other) noexcept = default;
   Guard& operator=(Guard&& other) noexcept;
   ~Guard();  // without dismiss(): it begins to let go
 
@@ -29,13 +30,12 @@ class Guard {
   void set_limit(base::Duration limit);  // from now on
 
  private:
-  Guard(int pid, base::File pipe) : pid_(pid), pipe_(std::move(pipe)) {}
-  int pid_ = -1;
-  base::File pipe_;
+  explicit Guard(base::Helper helper);
+  std::unique_ptr<base::Helper> helper_;
 };
 
 // The guard's side, until there is nothing left to do. How long it tries to let go: `tries`.
-Result<void> stand_guard(const std::filesystem::path& journal, base::Duration limit,
-                         base::Duration tries);
+inline constexpr std::string_view guard_role = "guard-window";
+Result<void> stand_guard(const std::vector<std::string>& words, base::Duration tries);
 
 }  // namespace stillpoint::window

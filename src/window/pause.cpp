@@ -112,8 +112,8 @@ Result<void> Pause::write_down() {
   }
   journal_.emplace(TRY_DURING("write the window's journal",
                               Journal::create(options_.journals, record, options_.copies)));
-  if (!options_.guard_command.empty()) {
-    Result<Guard> guard = Guard::start(options_.guard_command, *journal_, limit());
+  if (options_.guarded) {
+    Result<Guard> guard = Guard::start(*journal_, limit());
     if (!guard) {
       TRY(journal_->remove());
       return fail(std::move(guard.error()));

@@ -30,8 +30,8 @@ struct PauseOptions {
   base::Duration watch_every = std::chrono::milliseconds(500);
   // Those that somebody else has paused already count as paused, and are left so at the end.
   bool accept_paused = false;
-  std::filesystem::path journals = {};          // the folder
-  std::vector<std::string> guard_command = {};  // see Guard::start
+  std::filesystem::path journals = {};  // the folder
+  bool guarded = false;                 // see Guard::start
   JournalCopies* copies = nullptr;
 };
 

@@ -6,6 +6,7 @@
 #include <chrono>
 
 #include "base/program.h"
+#include "database/mysql/testing.h"
 #include "database/postgresql/testing.h"
 #include "database/sqlite/testing.h"
 #include "database/target.h"
@@ -183,6 +184,117 @@ class PostgresqlFixture : public Fixture {
   std::string name_;
 };
 
+class MysqlFixture : public Fixture {
+ public:
+  using Server = mysql::testing::Server;
+  using Connection = mysql::Connection;
+
+  MysqlFixture() {
+    static int made = 0;
+    name_ = "names_" + std::to_string(++made);
+  }
+  ~MysqlFixture() override {
+    for (const std::string& schema : schemas()) server().run("DROP DATABASE " + schema);
+  }
+  std::string url() const override { return server().url(name_); }
+  std::string other_url() const override { return server().url(name_ + "_other"); }
+  std::string table() const override { return name_ + ".names"; }
+  void create() override {
+    server().run("CREATE DATABASE " + name_ + "; USE " + name_ +
+                 "; CREATE TABLE names(id int AUTO_INCREMENT PRIMARY KEY, name varchar(100), KEY"
+                 " i(name)); INSERT INTO names(name) WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL"
+                 " SELECT i + 1 FROM n WHERE i < 60000) SELECT CONCAT('name ', i) FROM n;"
+                 "CREATE VIEW few AS SELECT * FROM names WHERE id < 10");
+    // Alone: with another statement behind it, MySQL stores the semicolon too.
+    Connection session = server().session();
+    EXPECT_TRUE(session.execute("USE " + name_));
+    EXPECT_TRUE(session.execute(
+        "CREATE TRIGGER kept BEFORE INSERT ON names FOR EACH ROW SET NEW.name = NEW.name"));
+  }
+  bool commit(int patience_milliseconds) override {
+    Connection session = server().session();
+    const std::string names = name_ + ".names";
+    // Patience is for waiting, and MySQL works for most of a second on what comes then.
+    session.limit(base::Deadline(std::chrono::milliseconds(std::max(patience_milliseconds, 500))));
+    if (!session.execute("UPDATE " + names + " SET name = '' WHERE id < 0")) return false;
+    session.limit(base::Deadline(work_max));
+    return session
+        .execute("START TRANSACTION; UPDATE " + names +
+                 " SET name = CONCAT(name, '!') WHERE id % 3"
+                 " = 0; INSERT INTO " +
+                 names + "(name) VALUES('another'); DELETE FROM " + names + " WHERE id = 1; COMMIT")
+        .has_value();
+  }
+  std::string content(const std::string& url) const override {
+    std::string rows;
+    auto session = Connection::connect({url, {}, {}});
+    if (!session) return "error: " + session.error().message;
+    const std::string schema = session->location().schemas.at(0);
+    const auto read = session->stream("SELECT id, name FROM " + schema + ".names ORDER BY id",
+                                      [&](const mysql::Cells& row) {
+                                        rows += std::string(row.values[0]) + " " + row.values[1];
+                                        return Result<void>();
+                                      });
+    return read ? rows : "error: " + read.error().message;
+  }
+  std::map<std::string, std::string> everything() const override {
+    std::map<std::string, std::string> all;
+    for (const std::string& schema : schemas()) {
+      std::string& dump = all[schema];
+      const auto ran =
+          base::run_program({{"mariadb-dump", "--no-defaults", "--socket=" + server().socket(),
+                              "--user=root", "--skip-lock-tables", "--routines", "--triggers",
+                              "--events", "--skip-comments", schema},
+                             {},
+                             {}},
+                            [&](ByteView bytes) -> Result<void> {
+                              dump += base::text_of(bytes);
+                              return {};
+                            },
+                            {});
+      EXPECT_TRUE(ran) << ran.error().message;
+      // A server that renames a table writes the heads of its triggers anew, with these.
+      std::erase(dump, '`');
+    }
+    return all;
+  }
+  std::function<void()> reader() const override {
+    return [this] { use("SELECT COUNT(*) FROM " + name_ + ".names", false); };
+  }
+  std::function<void()> locker() const override {
+    return [this] { use("UPDATE " + name_ + ".names SET name = 'locked'", true); };
+  }
+  std::string kept_content(const std::string& kept) const override {
+    return content(server().url(kept));
+  }
+
+ private:
+  static constexpr std::chrono::seconds work_max{20};
+  // One for all tests: it takes longer to start than all that they do.
+  static const Server& server() {
+    static const Server one;
+    return one;
+  }
+  static std::vector<std::string> schemas() {
+    std::vector<std::string> names;
+    Connection session = server().session();
+    const auto rows = session.query("SHOW DATABASES LIKE 'names%'").value();
+    for (const mysql::Row& row : rows) names.push_back(row.text(0));
+    return names;
+  }
+  // As a user that is called like the process.
+  [[noreturn]] static void use(const std::string& sql, bool told) {
+    if (told) Child::wait_for_go();
+    const std::string me = "process" + std::to_string(::getpid());
+    const std::string account = "'" + me + "'@'127.0.0.1'";
+    server().run("CREATE USER " + account + "; GRANT ALL ON *.* TO " + account);
+    Connection session = server().session(me);
+    if (!session.execute("START TRANSACTION; " + sql)) ::_exit(1);
+    Child::ready_and_sleep();
+  }
+  std::string name_;
+};
+
 struct Case {
   std::string name;
   std::function<std::unique_ptr<Fixture>()> make;
@@ -197,6 +309,7 @@ inline const Case cases[] = {
     line<SqliteFixture>("sqlite_wal", "wal"),
     line<SqliteFixture>("sqlite_rollback", "delete"),
     line<PostgresqlFixture>("postgresql"),
+    line<MysqlFixture>("mysql"),
 };
 
 class Conformance : public ::testing::TestWithParam<Case> {

@@ -28,11 +28,12 @@ class PointMarkerPromises : public Conformance {
   std::unique_ptr<PointMarker> marker_;
 };
 
-TEST_P(PointMarkerPromises, MarksAreDistinctAndSayWhere) {
+TEST_P(PointMarkerPromises, AMarkSaysWhere) {
   const auto first = marker_->mark("stillpoint_first", soon());
   ASSERT_TRUE(first) << first.error().message;
   EXPECT_EQ(first->kind, "log_position");
   EXPECT_NE(first->position, "");
+  ASSERT_TRUE(fixture_->commit(1000));
   const auto second = marker_->mark("stillpoint_second", soon());
   ASSERT_TRUE(second) << second.error().message;
   EXPECT_NE(first->position, second->position);

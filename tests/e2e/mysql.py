@@ -6,6 +6,7 @@ instead."""
 import os
 import pathlib
 import pwd
+import re
 import shutil
 import signal
 import subprocess
@@ -178,10 +179,27 @@ class Server:
         """Everything that another tool finds in a schema, without what changes each time."""
         text = checked([*self.client("mariadb-dump"), "--skip-lock-tables", "--routines",
                         "--triggers", "--events", "--hex-blob", "--skip-dump-date",
-                        "--order-by-primary", "--skip-comments", "--skip-extended-insert", schema],
-                       env=environment())
+                        "--order-by-primary", "--skip-comments", "--skip-extended-insert",
+                        *(["--skip-triggers"] if MYSQLD else []), schema], env=environment())
+        if MYSQLD:
+            return self.as_mysql_tells(text.splitlines()) + self.triggers(schema)
         # A restore makes the head of a trigger's statement anew, with backquotes.
         return [line.replace("`", "") if "TRIGGER" in line else line for line in text.splitlines()]
+
+    @staticmethod
+    def as_mysql_tells(lines):
+        """MySQL names a column's character set, too, once its collation was named when it was made:
+        so it does for a table that was made by the statement that MySQL itself told."""
+        return [re.sub(r" CHARACTER SET (\w+)(?= COLLATE \1_)", "", line) for line in lines]
+
+    def triggers(self, schema):
+        """MySQL tells them in the order of their making, over all events of a table."""
+        told = self.sql("SELECT trigger_name, event_object_table, action_timing,"
+                        " event_manipulation, action_order, action_statement, sql_mode, definer,"
+                        " character_set_client, collation_connection, database_collation"
+                        " FROM information_schema.triggers"
+                        f" WHERE trigger_schema = '{schema}' ORDER BY 1")
+        return [f"-- trigger {line}" for line in told.splitlines()]
 
 
 class Session:

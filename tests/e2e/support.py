@@ -107,6 +107,7 @@ class Case(unittest.TestCase):
     """A test with its own folder, password and place for a repository."""
 
     time_max = 120  # seconds, for ctest
+    alone = False  # nothing else may run beside it: it is about moments
     full = ""  # a label: with STILLPOINT_FULL=1 the test does more, and is run so by that label
     full_time_max = 7200
 

@@ -3,65 +3,37 @@
 
 import copy
 import json
-import pathlib
-import re
 
 import bank
+import manifest_schema
+import mysql
+import postgres_case
 import support
 
-SCHEMA = pathlib.Path(__file__).parents[2] / "docs/formats/manifest.schema.json"
-TYPES = {"object": dict, "array": list, "string": str, "integer": int, "boolean": bool}
 
-
-def problems(value, schema, root, path="manifest"):
-    """The part of JSON Schema that ours uses; a keyword that is not known here is a mistake."""
-    for keyword, wanted in schema.items():
-        if keyword in ("$schema", "$id", "$defs", "title", "description"):
-            continue
-        if keyword == "$ref":
-            yield from problems(value, root["$defs"][wanted.removeprefix("#/$defs/")], root, path)
-        elif keyword == "properties":
-            for name in wanted.keys() & value.keys():
-                yield from problems(value[name], wanted[name], root, f"{path}.{name}")
-        elif keyword == "additionalProperties":
-            for name in value.keys() - schema.get("properties", {}).keys():
-                if wanted is False:
-                    yield f"{path}.{name} is not in the schema"
-                elif isinstance(wanted, dict):
-                    yield from problems(value[name], wanted, root, f"{path}.{name}")
-        elif keyword == "items":
-            for number, item in enumerate(value):
-                yield from problems(item, wanted, root, f"{path}[{number}]")
-        elif not RULES[keyword](value, wanted):
-            yield f"{path}: {value!r} breaks {keyword} {wanted!r}"
-
-
-RULES = {
-    "type": lambda v, w: isinstance(v, TYPES[w]) and (w == "boolean" or not isinstance(v, bool)),
-    "const": lambda v, w: v == w,
-    "enum": lambda v, w: v in w,
-    "required": lambda v, w: set(w) <= v.keys(),
-    "dependentRequired": lambda v, w: all(set(n) <= v.keys() for k, n in w.items() if k in v),
-    "pattern": lambda v, w: re.search(w, v) is not None,
-    "minItems": lambda v, w: len(v) >= w,
-    "minLength": lambda v, w: len(v) >= w,
-    "maxLength": lambda v, w: len(v) <= w,
-    "minimum": lambda v, w: v >= w,
-    "minProperties": lambda v, w: len(v) >= w,
-    "uniqueItems": lambda v, w: not w or len({json.dumps(i) for i in v}) == len(v),
-}
-
-
-class Manifest(support.Case):
+class Sqlite(support.Case):
     def test_fits_its_schema(self):
         self.init()
         database = bank.make(self.folder / "bank.db", accounts=100)
         self.backup(database, "--label", "first")
         manifest = json.loads(self.dump("latest", "manifest.json"))
-        schema = json.loads(SCHEMA.read_text())
-        self.assertEqual(list(problems(manifest, schema, schema)), [])
+        self.assertEqual(manifest_schema.problems(manifest), [])
         spoiled = copy.deepcopy(manifest)
         spoiled["verdict"] = "perhaps"
         del spoiled["databases"][0]["files"]
         spoiled["extra"] = 1
-        self.assertEqual(len(list(problems(spoiled, schema, schema))), 3)
+        self.assertEqual(len(manifest_schema.problems(spoiled)), 3)
+
+
+class Servers(postgres_case.PostgresCase):
+    def test_fit_the_same_schema(self):
+        self.init()
+        self.server.create("shop", "CREATE TABLE t(n int PRIMARY KEY); INSERT INTO t VALUES (1)")
+        where = [self.server.url("shop")]
+        other = mysql.Server(self)
+        other.create("shop", "CREATE TABLE t(n INT PRIMARY KEY); INSERT INTO t VALUES (1)")
+        where.append(other.url("shop"))
+        for url in where:
+            self.backup(url)
+            manifest = json.loads(self.dump("latest", "manifest.json"))
+            self.assertEqual(manifest_schema.problems(manifest), [], url)

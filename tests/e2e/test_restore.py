@@ -167,6 +167,8 @@ class Restore(support.Case):
     def test_verify(self):
         self.stillpoint("verify")
         self.stillpoint("verify", "latest:bank")
+        self.stillpoint("verify", "--scratch", "here", cwd=self.folder)  # a relative path
+        self.assertEqual(os.listdir(self.folder / "here"), [])
 
     def interrupted(self, number):
         """Signals at random moments: the target is the old or the new, never anything else."""

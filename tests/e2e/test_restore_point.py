@@ -10,12 +10,14 @@ import shutil
 import signal
 import threading
 import time
+import unittest
 
 import applications
+import manifest_schema
+import mysql
 import postgres
 import postgres_case
 import support
-import test_manifest
 
 NOT_HELD, STILL_HELD = 21, 22
 HOUR = 3600
@@ -57,6 +59,7 @@ class FrontEnd:
 class RestorePoint(postgres_case.PostgresCase):
     """Some applications under load."""
 
+    alone = True
     count = 2
 
     def setUp(self):
@@ -109,8 +112,7 @@ class RestorePoint(postgres_case.PostgresCase):
         self.assertEqual([one["id"] for one in self.backups()], [point["backup"]])
         self.assertEqual(self.backups()[0]["verdict"], point["verdict"])
         manifest = json.loads(self.dump(point["backup"], "manifest.json"))
-        schema = json.loads(test_manifest.SCHEMA.read_text())
-        self.assertEqual(list(test_manifest.problems(manifest, schema, schema)), [])
+        self.assertEqual(manifest_schema.problems(manifest), [])
         self.assertEqual(manifest["window"], point["window"])
         self.assertEqual(manifest["evidence"], point["evidence"])
         self.assertEqual([one["restore_point"] for one in manifest["databases"]],
@@ -271,6 +273,75 @@ class Named(RestorePoint):
         self.assertEqual(outcome.code, support.INTERRUPTED, str(outcome))
         self.assert_all_open()
         self.assertEqual((self.backups(), list(self.state.glob("windows/*"))), ([], []))
+
+
+class Mysql(RestorePoint):
+    """Its log has no names, but positions and GTIDs."""
+
+    def setUp(self):
+        support.Case.setUp(self)
+        self.apps = [applications.Application(self) for _ in range(self.count)]
+        self.init()
+        self.server = mysql.Server(self)
+        self.server.create("ledger", "CREATE TABLE entries(n INT PRIMARY KEY)")
+        self.server.sql("INSERT INTO entries VALUES (1)", "ledger")
+
+    def recovered(self, logs, *target):
+        """What a new server has when those logs were replayed there up to the target."""
+        other = mysql.Server(self)
+        words = ["mariadb-binlog", "--no-defaults", "--database=ledger", *target, *logs]
+        replayed = mysql.checked(words, env=mysql.environment(TZ="UTC"))
+        other.sql(replayed)
+        return other.sql("SELECT GROUP_CONCAT(n ORDER BY n) FROM entries", "ledger")
+
+    @unittest.skipIf(mysql.MYSQLD, "mariadb-binlog reads the logs of MariaDB")
+    def test_a_replay_up_to_it_has_what_was_before_and_nothing_after(self):
+        """Its log is not on disk at once here: it is brought there, which begins a new file."""
+        begun = self.server.sql("SHOW MASTER STATUS").split()[0]
+        point = self.mark(self.server.url("ledger"))
+        self.server.kill()
+        self.server.start()
+        self.assertEqual(point["verdict"], "proven", point)
+        self.assertEqual(point["window"]["hold_rule"], "measured")
+        told = self.point_of(point, "ledger")
+        place, gtids = told["position"].split(", GTID ")
+        name, position = place.split(":")
+        self.assertEqual(name, begun)
+        self.server.sql("INSERT INTO entries VALUES (2); FLUSH BINARY LOGS;"
+                        "INSERT INTO entries VALUES (3)", "ledger")
+        logs = sorted(self.server.data.glob("binlog.[0-9]*"))
+        self.assertGreater(len(logs), 2)
+        moment = told["clock"]["restore_time"][:19].replace("T", " ")
+        past = [log for log in logs if log.name <= name]
+        self.assertEqual(self.recovered(past, f"--stop-position={position}"), "1")
+        self.assertEqual(self.recovered(logs, f"--stop-position={gtids}"), "1")
+        self.assertEqual(self.recovered(logs, f"--stop-datetime={moment}"), "1")
+        self.assertEqual(self.recovered(logs), "1,2,3")  # what the test would see
+        self.assert_kept(point)
+
+    def test_who_may(self):
+        self.server.sql("CREATE USER backup@'127.0.0.1'; SET GLOBAL sync_binlog = 0")
+        url = self.server.url("", user="backup")
+        for _ in range(2):  # to see the end of the log, and to bring it to disk
+            self.server.sql(self.refused(url, code="denied", says=["log"])["advice"])
+        self.assertEqual(self.mark(url, "--hold", "100ms")["verdict"], "proven")
+
+    def test_somebody_writes_in_the_window(self):
+        finish = self.in_window(self.server.url("ledger"), "--hold", "2s")
+        time.sleep(0.5)
+        self.server.sql("INSERT INTO entries VALUES (2)", "ledger")
+        point = finish().last_json()
+        self.assertEqual(point["verdict"], "paused", point)
+
+    def test_what_has_no_log_of_everything_is_refused(self):
+        self.server.stop()
+        self.server.options += ["--binlog-ignore-db=ledger"]
+        self.server.start()
+        self.refused(self.server.url("ledger"), code="unsupported", says=["filtered"])
+        self.server.stop()
+        self.server.options += ["--skip-log-bin"]
+        self.server.start()
+        self.refused(self.server.url("ledger"), code="unsupported", says=["no binary log"])
 
 
 class Refused(RestorePoint):

@@ -9,6 +9,7 @@ import subprocess
 import threading
 import time
 
+import mysql
 import postgres
 import postgres_case
 import restic_tool
@@ -34,7 +35,7 @@ class Clients:
             thread.start()
 
     def run(self, k):
-        writes = [self.case.write_accounts, self.case.write_orders, self.case.write_cart]
+        writes = self.case.writes()
         while not self.stopped.is_set():
             for write in writes[k:] + writes[:k]:
                 begun = time.monotonic()
@@ -55,6 +56,9 @@ class Clients:
 class Several(postgres_case.PostgresCase):
     time_max = 300
     full = "full-several"
+    names = ["cart", "accounts", "orders"]
+    points_count = 5
+    near_the_end = 6000  # bytes between us and the server that is cut off: the switch
 
     def setUp(self):
         super().setUp()
@@ -66,16 +70,31 @@ class Several(postgres_case.PostgresCase):
             cart.executescript("PRAGMA journal_mode=WAL; CREATE TABLE generation(g); "
                                "CREATE TABLE written(n); INSERT INTO generation VALUES('new')")
         cart.close()
-        self.proxy = tcp_proxy.Proxy(self, self.server.port)
+        more = self.more()
+        self.proxy = tcp_proxy.Proxy(self, self.port_to_break())
         self.config = self.folder / "stillpoint.yaml"
         self.config.write_text(
             "systems:\n  shop:\n    databases:\n"
             f"      cart: {self.cart}\n"
-            f"      accounts: {self.server.url('accounts', port=self.proxy.port)}\n"
-            f"      orders: {self.other.url('orders')}\n")
+            f"      accounts: {self.server.url('accounts', port=self.port_of(self.server))}\n"
+            f"      orders: {self.other.url('orders')}\n"
+            + more.replace("PORT", str(self.proxy.port)))
         self.init()
         self.stillpoint("backup", "shop", "--config", self.config)
         self.proxy.heal()
+
+    def more(self):
+        """Another database, as a line of the configuration."""
+        return ""
+
+    def port_to_break(self):
+        return self.server.port
+
+    def port_of(self, server):
+        return self.proxy.port if self.proxy.to[1] == server.port else server.port
+
+    def writes(self):
+        return [self.write_accounts, self.write_orders, self.write_cart]
 
     def write_accounts(self):
         return self.server.psql("INSERT INTO written VALUES (1); SELECT g FROM generation",
@@ -105,7 +124,7 @@ class Several(postgres_case.PostgresCase):
         cart.close()
 
     def generations(self):
-        return {self.write_accounts(), self.write_orders(), self.write_cart()}
+        return {write() for write in self.writes()}
 
     def words_of_restore(self):
         return self.words("restore", "latest", "--config", self.config, "--yes", "--force",
@@ -133,17 +152,22 @@ class Several(postgres_case.PostgresCase):
         outcome = self.restore()
         self.assertEqual(outcome.code, support.OK, str(outcome))
         done = outcome.last_json()["databases"]
-        self.assertEqual([one["name"] for one in done], ["cart", "accounts", "orders"])
+        self.assertEqual([one["name"] for one in done], self.names)
         self.assertTrue(all(one["kept"] and (one["rows"] or one["name"] == "cart")
                             for one in done), str(outcome))
         self.assertEqual(self.generations(), {"new"})
         kept = next(one["kept"] for one in done if one["name"] == "orders")
         self.assertEqual(self.other.psql("SELECT g FROM generation", kept), "old")
 
+    def user(self):
+        """Somebody who is in one of them."""
+        session = postgres.Session(self, self.other, "orders")
+        session("SELECT 1")
+        return session
+
     def test_one_in_use_undoes_all(self):
         self.make_old()
-        user = postgres.Session(self, self.other, "orders")
-        user("SELECT 1")
+        user = self.user()
         words = [word for word in self.words_of_restore() if word != "--force"]
         outcome = support.run(words, self.env())
         self.assertEqual(outcome.error()["code"], "busy", str(outcome))
@@ -161,8 +185,10 @@ class Several(postgres_case.PostgresCase):
 
     def points(self, whole):
         """Mostly the end, where the switch is."""
-        count = 40 if support.FULL else 5
-        return [max(1, int(whole - self.random.triangular(0, 6000, 1000))) for _ in range(count)]
+        count = 40 if support.FULL else self.points_count
+        near = self.near_the_end
+        return [max(1, int(whole - self.random.triangular(0, near, near / 6)))
+                for _ in range(count)]
 
     def finish(self, message):
         """Completes or undoes it: True where there was a switch to go on with."""
@@ -243,3 +269,44 @@ class Several(postgres_case.PostgresCase):
                 return self.restore()
             finished += self.one_round(f"cut after {point} of {whole} bytes", cut)
         print(f"measured: {finished} interrupted switches completed or undone")
+
+
+class SeveralWithMariadb(Several):
+    """The same with a fourth, and the network to that one breaks."""
+
+    names = ["cart", "accounts", "orders", "ledger"]
+    points_count = 3
+    near_the_end = 40000
+
+    def more(self):
+        self.maria = mysql.Server(self)
+        self.maria.create("ledger", """
+            CREATE TABLE generation(g varchar(10));
+            CREATE TABLE written(n bigint);
+            CREATE TABLE filler AS WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n
+              WHERE i < 900) SELECT i AS id, SHA2(i, 256) AS v FROM n;
+            CREATE TRIGGER kept BEFORE INSERT ON written FOR EACH ROW SET NEW.n = NEW.n + 1;
+            CREATE VIEW seen AS SELECT g FROM generation;
+            INSERT INTO generation VALUES ('new')""")
+        return f"      ledger: {self.maria.url('ledger', port='PORT')}\n"
+
+    def port_to_break(self):
+        return self.maria.port
+
+    def writes(self):
+        return [*super().writes(), self.write_ledger]
+
+    def write_ledger(self):
+        return self.maria.sql("INSERT INTO written VALUES (1); SELECT g FROM generation", "ledger")
+
+    def make_old(self):
+        super().make_old()
+        self.maria.sql("UPDATE generation SET g = 'old'", "ledger")
+
+    def what_is_there(self):
+        return *super().what_is_there(), self.maria.schemas()
+
+    def user(self):
+        session = mysql.Session(self, self.maria, "ledger")
+        session.run("START TRANSACTION; SELECT * FROM generation")
+        return session

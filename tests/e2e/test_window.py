@@ -16,6 +16,7 @@ NOT_HELD, STILL_HELD = 21, 22
 class Window(support.Case):
     """Some applications under load."""
 
+    alone = True
     count = 3
 
     def setUp(self):

@@ -137,7 +137,9 @@ class Killed(test_window.Window):
                                      "-e", f"inject={name}:signal=KILL:when={number}")
             message = f"{name} {number}{outcome}"
             killed += outcome.code == 128 + signal.SIGKILL
-            self.assertIn(outcome.code, (support.OK, 128 + signal.SIGKILL), message)
+            # On a busy machine an application may not answer in time: then nobody is paused.
+            self.assertIn(outcome.code, (support.OK, 128 + signal.SIGKILL, test_window.NOT_HELD),
+                          message)
             self.assert_let_go(time.monotonic(), message)
         self.assertGreater(killed, len(steps) // 2)
         print(f"measured: killed at {killed} of {len(steps)} system calls, all let go")

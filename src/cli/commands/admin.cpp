@@ -12,18 +12,9 @@
 namespace stillpoint::cli {
 namespace {
 
-using Instances = std::vector<std::unique_ptr<window::Instance>>;
-
 Result<Instances> find_instances(const AdminCommand& command, const Session& session) {
-  Instances instances;
-  for (const window::Service& service : TRY(services_of(command.target))) {
-    const std::vector<window::Endpoint> endpoints = TRY(
-        find_endpoints(service, base::Deadline(seconds_of(command.timeout_seconds)), session.stop));
-    for (const window::Endpoint& endpoint : endpoints) {
-      instances.push_back(TRY(window::make_instance(endpoint, service.tls)));
-    }
-  }
-  return instances;
+  const std::vector<window::Service> services = TRY(services_of(command.target));
+  return cli::find_instances(services, seconds_of(command.timeout_seconds), session);
 }
 
 Result<int> pause(const AdminCommand& command, const Session& session) {
@@ -80,15 +71,8 @@ Result<int> unpause(const AdminCommand& command, const Session& session) {
   }
   if (command.journal) return unpause_journals(command, session);
   const Instances instances = TRY(find_instances(command, session));
-  std::vector<window::Held> held;
-  for (const auto& one : instances) held.push_back({one.get(), window::Ours::paused});
-  const std::vector<window::StillHeld> left =
-      let_go(held, seconds_of(command.timeout_seconds), nullptr);
-  std::vector<window::Endpoint> free;
-  for (const auto& one : instances) free.push_back(one->endpoint());
-  for (const auto& one : left) std::erase(free, one.endpoint);
-  window::note_let_go(journal_folder(session), free);
-  if (!left.empty()) return fail(window::still_held_error(left, {}));
+  const std::vector<window::Endpoint> free =
+      TRY(unpause_all(instances, seconds_of(command.timeout_seconds), session));
   if (session.options.json) {
     Json names = Json::array();
     for (const window::Endpoint& one : free) names.push_back(backup::json_of(one));

@@ -18,7 +18,10 @@ namespace {
 class Scratch {
  public:
   static Result<Scratch> make(const std::string& parent) {
-    const std::string path = parent + "/verify-" + base::random_token();
+    std::error_code error;
+    const std::string whole = std::filesystem::absolute(parent, error).string();
+    if (error) return fail(base::system_error("find the folder " + parent, error.value()));
+    const std::string path = whole + "/verify-" + base::random_token();
     TRY_DURING("scratch folder", base::make_directories(path));
     return Scratch(path);
   }

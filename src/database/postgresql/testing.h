@@ -4,13 +4,13 @@
 // user "postgres".
 #pragma once
 
+#include <csignal>
 #include <string>
 #include <vector>
 
-#include <sys/types.h>
-
 #include "database/address.h"
 #include "database/postgresql/session/connection.h"
+#include "database/testing_server.h"
 
 namespace stillpoint::database::postgresql::testing {
 
@@ -33,9 +33,6 @@ std::string programs_folder();
 class Server {
  public:
   explicit Server(const ServerOptions& options = {});
-  ~Server();
-  Server(const Server&) = delete;
-  Server& operator=(const Server&) = delete;
 
   // As the superuser "postgres". A failure fails the test.
   void run(const std::string& sql, const std::string& database = "postgres") const;
@@ -54,36 +51,28 @@ class Server {
     return Address{url(database, user), {}, {}};
   }
 
-  void start();  // and waits until it accepts connections
-  void stop();   // ends all sessions
+  void start();                          // and waits until it accepts connections
+  void stop() { process_.end(SIGINT); }  // ends all sessions
   void restart() {
     stop();
     start();
   }
-  void kill();  // SIGKILL, like a crash
-  bool running() const { return process_ != 0; }
+  void kill() { process_.end(SIGKILL); }  // like a crash
+  bool running() const { return process_.running(); }
 
-  const std::string& folder() const { return folder_; }
-  std::string data_folder() const { return folder_ + "/data"; }
+  const std::string& folder() const { return process_.folder(); }
+  std::string data_folder() const { return folder() + "/data"; }
   int port() const { return port_; }
-  std::string log_text() const;
+  std::string log_text() const { return process_.log_text(); }
 
  private:
-  void make_cluster(const ServerOptions& options);
-  void init_cluster(const ServerOptions& options, const std::string& folder) const;
-  void copy_cluster(const std::string& from, const std::string& to) const;
-  void copy_primary(const Server& primary);
-  void configure(const ServerOptions& options);
-  void guard();
-  void run_program(std::vector<std::string> arguments) const;
-  bool spawn_and_wait();
+  void make_cluster(const ServerOptions& options) const;
+  void copy_primary(const Server& primary) const;
+  void configure(const ServerOptions& options) const;
 
   std::string programs_;
-  std::string folder_;
+  database::testing::ServerProcess process_;
   int port_ = 0;
-  pid_t process_ = 0;
-  int guard_pipe_ = -1;  // the guard cleans up when it closes
-  pid_t guard_ = 0;
 };
 
 }  // namespace stillpoint::database::postgresql::testing

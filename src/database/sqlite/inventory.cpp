@@ -2,18 +2,9 @@
 #include "database/sqlite/inventory.h"
 
 #include "base/text.h"
+#include "database/names.h"
 
 namespace stillpoint::database::sqlite {
-namespace {
-
-std::string quoted(const std::string& name) {
-  std::string text = "\"";
-  for (const char c : name) text += c == '"' ? "\"\"" : std::string(1, c);
-  return text + '"';
-}
-
-}  // namespace
-
 Result<std::vector<Object>> list_objects(Connection& connection) {
   std::vector<Object> objects;
   const auto add = [&](const Row& row) -> Result<void> {
@@ -33,7 +24,7 @@ Result<void> count_rows(Connection& connection, std::vector<Object>& objects,
   for (Object& object : objects) {
     if (object.kind != "table" && object.kind != "virtual table") continue;
     if (stop.stop_requested()) return fail(Errc::cancelled, "stopped on request");
-    auto rows = connection.number("SELECT count(*) FROM " + quoted(object.name));
+    auto rows = connection.number("SELECT count(*) FROM " + in_quotes(object.name, '"'));
     if (rows) {
       object.rows = static_cast<std::uint64_t>(*rows);
     } else if (object.kind == "table" || rows.error().code == Errc::cancelled) {

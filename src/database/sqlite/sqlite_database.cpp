@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "database/sqlite/sqlite_database.h"
 
+#include <algorithm>
 #include <filesystem>
 
 #include <unistd.h>
 
 #include "base/encoding.h"
+#include "base/helper.h"
+#include "base/text.h"
+#include "database/sqlite/hold.h"
 #include "database/sqlite/inventory.h"
 #include "database/sqlite/location.h"
 #include "database/sqlite/snapshot_copy.h"
@@ -83,7 +87,10 @@ Result<void> SqliteDatabase::read_settings() {
 }
 
 Capabilities SqliteDatabase::capabilities() const {
-  return {.snapshot = true, .writers_wait = !wal_, .write_mark = true};
+  return {.snapshot = true,
+          .writers_wait = !wal_,
+          .write_mark = true,
+          .hold_writes = base::Helper::available()};
 }
 
 std::vector<std::string> SqliteDatabase::warnings() const {
@@ -95,6 +102,25 @@ std::vector<std::string> SqliteDatabase::warnings() const {
 
 Result<std::string> SqliteDatabase::write_mark() {
   return TRY_DURING(doing("ask for the write mark of"), marks_->text("PRAGMA data_version"));
+}
+
+// The lock is on the whole file: of the tables it only matters that they exist.
+Result<std::unique_ptr<Hold>> SqliteDatabase::hold_writes(const std::vector<std::string>& tables,
+                                                          base::Deadline deadline,
+                                                          base::Duration hold_max) {
+  const std::string what = doing("hold writes to");
+  Connection asking = TRY_DURING(what, connect());
+  asking.limit_waits(deadline);
+  const std::vector<Object> there = TRY_DURING(what, list_objects(asking));
+  for (const std::string& table : tables) {
+    const bool found = std::any_of(there.begin(), there.end(), [&](const Object& object) {
+      return object.kind == "table" && object.name == table;
+    });
+    if (found) continue;
+    return fail(Error{Errc::not_found, what + ": there is no table " + base::printable(table),
+                      "`.tables` of the sqlite3 program lists them"});
+  }
+  return hold_file(path_, asking, deadline, hold_max);
 }
 
 Result<void> SqliteDatabase::open(base::Deadline deadline) {

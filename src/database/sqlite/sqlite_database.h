@@ -27,6 +27,9 @@ class SqliteDatabase final : public Database {
   std::vector<Setting> settings() const override { return settings_; }
   std::vector<std::string> warnings() const override;
   Result<std::string> write_mark() override;
+  Result<std::unique_ptr<Hold>> hold_writes(const std::vector<std::string>& tables,
+                                            base::Deadline deadline,
+                                            base::Duration hold_max) override;
   Result<void> open(base::Deadline deadline) override;
   Result<RestorePoint> point(const Window& window) override;
   Result<std::vector<Object>> objects() override;

@@ -166,8 +166,12 @@ Result<Gate> first_check(Instance& instance, base::Duration time, const std::sto
   const base::Deadline deadline(time);
   const base::Deadline patience(std::min<base::Duration>(time, connect_patience));
   for (;;) {
+    const base::Deadline at_once(connect_patience);
     Result<Gate> gate = instance.check(deadline.left(), stop);
-    if (gate || gate.error().code != Errc::unavailable || patience.passed()) return gate;
+    if (gate || gate.error().code != Errc::unavailable) return gate;
+    // A refusal comes at once; a busy machine's answer may only be late.
+    const bool late = at_once.passed();
+    if (deadline.passed() || (patience.passed() && !late)) return gate;
     (void)base::sleep_for(between_connects, stop);
   }
 }

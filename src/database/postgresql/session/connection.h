@@ -17,6 +17,7 @@
 #include "base/clock.h"
 #include "base/result.h"
 #include "database/address.h"
+#include "database/names.h"
 
 struct pg_conn;
 struct pg_result;
@@ -119,11 +120,6 @@ std::string quote_qualified(std::string_view schema, std::string_view name);
 // How tables are named in manifests and options: public.accounts, "odd name"."x.y" (quoted where
 // PostgreSQL would ask for it), and back.
 std::string display_qualified(std::string_view schema, std::string_view name);
-struct QualifiedName {
-  std::string schema = {};
-  std::string name = {};
-  bool operator==(const QualifiedName&) const = default;
-};
 Result<QualifiedName> parse_qualified(std::string_view text);
 
 }  // namespace stillpoint::database::postgresql

@@ -12,6 +12,7 @@
 #include <sys/wait.h>
 
 #include "database/postgresql/testing.h"
+#include "database/testing.h"
 
 namespace stillpoint::database::postgresql {
 namespace {
@@ -25,13 +26,7 @@ using ::testing::Not;
 using testing::Server;
 using testing::ServerOptions;
 
-// What a Result says; "ok" without an error.
-template <class T>
-std::string said(const Result<T>& result) {
-  return result ? "ok"
-                : std::string(base::name_of(result.error().code)) + ": " + result.error().message +
-                      " | " + result.error().advice;
-}
+using database::testing::said;
 
 // Until the server shows a session that runs this.
 bool wait_for_activity(const Server& server, const std::string& query) {

@@ -1,21 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
-#include <optional>
 
-#include "base/text.h"
 #include "database/postgresql/session/connection.h"
 
 namespace stillpoint::database::postgresql {
 namespace {
-
-std::string quoted(std::string_view text, char mark) {
-  std::string out(1, mark);
-  for (const char c : text) {
-    if (c == mark) out += mark;
-    out += c;
-  }
-  return out + mark;
-}
 
 bool is_plain(std::string_view name) {
   const auto begins = [](char c) { return (c >= 'a' && c <= 'z') || c == '_'; };
@@ -23,32 +12,10 @@ bool is_plain(std::string_view name) {
   return !name.empty() && begins(name[0]) && std::all_of(name.begin(), name.end(), goes_on);
 }
 
-// Takes one name off the front of `text`; nothing where there is none.
-std::optional<std::string> take_name(std::string_view& text) {
-  std::string name;
-  if (!text.starts_with('"')) {
-    const std::size_t end = std::min(text.find_first_of(".\""), text.size());
-    name = text.substr(0, end);
-    text.remove_prefix(end);
-    return name.empty() ? std::nullopt : std::optional(name);
-  }
-  for (std::size_t at = 1; at < text.size(); ++at) {
-    if (text[at] != '"') {
-      name += text[at];
-    } else if (at + 1 < text.size() && text[at + 1] == '"') {
-      name += text[at++];
-    } else {
-      text.remove_prefix(at + 1);
-      return name.empty() ? std::nullopt : std::optional(name);
-    }
-  }
-  return std::nullopt;
-}
-
 }  // namespace
 
 std::string quote_name(std::string_view name) {
-  return quoted(name, '"');
+  return in_quotes(name, '"');
 }
 
 std::string quote_names(const std::vector<std::string>& names) {
@@ -62,7 +29,7 @@ std::string column_list(const std::vector<std::string>& names) {
 }
 
 std::string quote_text(std::string_view text) {
-  std::string out = quoted(text, '\'');
+  std::string out = in_quotes(text, '\'');
   if (text.find('\\') == std::string_view::npos) return out;
   std::string escaped = "E";
   for (const char c : out) {
@@ -84,17 +51,10 @@ std::string display_qualified(std::string_view schema, std::string_view name) {
 }
 
 Result<QualifiedName> parse_qualified(std::string_view text) {
-  std::string_view rest = text;
-  const auto schema = take_name(rest);
-  const bool point = rest.starts_with('.');
-  if (point) rest.remove_prefix(1);
-  const auto name = take_name(rest);
-  if (!schema || !point || !name || !rest.empty()) {
-    return fail(Error{Errc::invalid, "'" + base::printable(text) + "' is no name of a table",
-                      "write schema.table; names with other characters than a-z, 0-9, _ and $ in "
-                      "double quotes: public.\"My Table\""});
-  }
-  return QualifiedName{*schema, *name};
+  return database::parse_qualified(
+      text, '"',
+      "write schema.table; names with other characters than a-z, 0-9, _ and $ in "
+      "double quotes: public.\"My Table\"");
 }
 
 }  // namespace stillpoint::database::postgresql

@@ -6,47 +6,10 @@
 
 #include "base/text.h"
 #include "database/postgresql/source/table_locks.h"
+#include "database/session_hold.h"
 
 namespace stillpoint::database::postgresql {
 namespace {
-
-std::string milliseconds_of(base::Duration time) {
-  const auto count = std::chrono::floor<std::chrono::milliseconds>(time).count();
-  return std::to_string(std::max<long long>(count, 1));  // 0 would be no limit
-}
-
-// The lock lives as long as the transaction of its session. Whatever happens to us, the server ends
-// the session once it has been idle for the time allowed.
-class TableHold final : public Hold {
- public:
-  TableHold(Connection session, base::Duration hold_max)
-      : session_(std::move(session)), hold_max_(hold_max), over_(hold_max) {}
-  ~TableHold() override {
-    if (released_ || !session_.usable()) return;
-    session_.limit(base::Deadline(std::chrono::seconds(1)));
-    (void)session_.execute("ROLLBACK");
-  }
-
-  Result<void> release() override {
-    released_ = true;
-    session_.limit(base::Deadline(std::chrono::seconds(10)));
-    // COMMIT of a transaction that has failed answers without an error; the SELECT does not.
-    TRY_DURING("release the tables", session_.execute("SELECT 1; COMMIT"));
-    if (over_.passed()) {
-      return fail(Error{
-          Errc::busy,
-          "release the tables: they were held for longer than " + base::display_duration(hold_max_),
-          "allow more with hold_max, or open fewer snapshots in one window"});
-    }
-    return {};
-  }
-
- private:
-  Connection session_;
-  base::Duration hold_max_;
-  base::Deadline over_;
-  bool released_ = false;
-};
 
 struct Wanted {
   std::vector<std::string> quoted;
@@ -123,11 +86,11 @@ Result<std::unique_ptr<Hold>> hold_tables(Connection& holder, Connection& asking
   session.limit(deadline);
   TRY_DURING(doing, check_place(session, identity));
   const Wanted wanted = TRY_DURING(doing, find_tables(session, tables));
-  const std::string time = milliseconds_of(deadline.left());
-  const Result<void> locked =
-      session.execute("SET idle_in_transaction_session_timeout = " + milliseconds_of(hold_max) +
-                      "; BEGIN READ WRITE; SET LOCAL lock_timeout = " + time + "; LOCK TABLE " +
-                      base::join(wanted.quoted, ", ") + " IN SHARE MODE");
+  const std::string time = base::milliseconds_of(deadline.left());
+  const Result<void> locked = session.execute(
+      "SET idle_in_transaction_session_timeout = " + base::milliseconds_of(hold_max) +
+      "; BEGIN READ WRITE; SET LOCAL lock_timeout = " + time + "; LOCK TABLE " +
+      base::join(wanted.quoted, ", ") + " IN SHARE MODE");
   if (!locked) {
     const bool late = locked.error().code == Errc::busy || session.last_state() == "57014";
     if (!late) return fail(Error(locked.error()).during(doing));
@@ -135,7 +98,9 @@ Result<std::unique_ptr<Hold>> hold_tables(Connection& holder, Connection& asking
     return fail(blocked_error(who, doing));
   }
   session.unlimit();
-  auto hold = std::make_unique<TableHold>(std::move(session), hold_max);
+  // COMMIT of a transaction that has failed answers without an error; the SELECT does not.
+  auto hold =
+      std::make_unique<SessionHold<Connection>>(std::move(session), "SELECT 1; COMMIT", hold_max);
   TRY_DURING(doing, prove(asking, wanted, deadline));
   return hold;
 }

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // What happens to tables while a backup begins, and what a backup leaves behind.
 #include <chrono>
+#include <sstream>
 #include <thread>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <signal.h>
 
 #include "database/postgresql/source/source_testing.h"
 
@@ -258,16 +260,23 @@ TEST(PostgresqlLocks, ASlowConsumerLosesTheSnapshotInTheEnd) {
                          "state LIKE 'idle in transaction%')"));
 }
 
+// More than fits into the buffers on the way; and its sessions die with it, which else go on until
+// they have to wait for something.
 TEST(PostgresqlLocks, AServerThatGoesAwayFailsTheBackup) {
   Server server;
   server.run(
-      "CREATE TABLE public.t AS SELECT i, repeat('x', 1000) FROM generate_series(1, 9000) i");
+      "CREATE TABLE public.t AS SELECT i, repeat('x', 1000) FROM generate_series(1, 60000) i");
   auto database = opened(server);
   const auto objects = database->objects();
   ASSERT_EQ(said(objects), "ok");
   database::testing::MemorySink sink;
   sink.during = [&] {
-    if (server.running()) server.kill();
+    if (!server.running()) return;
+    std::istringstream sessions(
+        server.value("SELECT string_agg(pid::text, ' ') FROM pg_stat_activity"
+                     " WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()"));
+    server.kill();
+    for (pid_t session = 0; sessions >> session;) ::kill(session, SIGKILL);
   };
   EXPECT_THAT(said(database->read(find_object(*objects, "public.t")->parts[0], sink, {})),
               HasSubstr("unavailable"));

@@ -15,13 +15,7 @@
 
 namespace stillpoint::database::postgresql::testing {
 
-// What a Result says; "ok" without an error.
-template <class T>
-std::string said(const Result<T>& result) {
-  return result ? "ok"
-                : std::string(base::name_of(result.error().code)) + ": " + result.error().message +
-                      " | " + result.error().advice;
-}
+using database::testing::said;
 
 inline std::unique_ptr<Database> source_of(const Server& server, ReadOptions options = {},
                                            const std::string& name = "postgres") {

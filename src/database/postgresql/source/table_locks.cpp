@@ -21,11 +21,6 @@ std::string conflicting_with(std::string_view wanted) {
          "AccessExclusiveLock}";
 }
 
-std::string milliseconds_of(base::Duration time) {
-  const auto count = std::chrono::ceil<std::chrono::milliseconds>(time).count();
-  return std::to_string(std::max<long long>(count, 1));  // 0 would be no limit
-}
-
 std::vector<Oid> oids_of(const Inventory& inventory) {
   std::vector<Oid> oids;
   for (const Table& table : inventory.tables) {
@@ -39,7 +34,7 @@ Result<void> lock_batches(Connection& session, const Inventory& inventory,
   std::vector<std::string> names;
   const auto lock = [&]() -> Result<void> {
     if (names.empty()) return {};
-    const std::string sql = "SET LOCAL lock_timeout = " + milliseconds_of(deadline.left()) +
+    const std::string sql = "SET LOCAL lock_timeout = " + base::milliseconds_of(deadline.left()) +
                             "; LOCK TABLE " + base::join(names, ", ") + " IN ACCESS SHARE MODE";
     names.clear();
     return session.execute(sql);
