@@ -99,8 +99,11 @@ fetch_restic() {
     { echo "restic of Debian 13 could not be fetched:"; tail -n 3 build/restic-next.log; }
 }
 
-# Scalar's Java programs, the other side of the pause. Without them those tests are skipped.
+# Scalar's Java programs, the other side of the pause, and a bank on ScalarDB. Without them those
+# tests are skipped.
 fetch_jars() {
   tools/scalar_admin_jars.sh build/tools/scalar-admin >build/scalar-admin-jars.log 2>&1 ||
     { echo "Scalar's Java programs could not be fetched:"; tail -n 3 build/scalar-admin-jars.log; }
+  tools/scalardb_jars.sh build/tools/scalardb >build/scalardb-jars.log 2>&1 ||
+    { echo "ScalarDB could not be fetched or compiled:"; tail -n 3 build/scalardb-jars.log; }
 }
