@@ -31,6 +31,7 @@ struct RestorePointRequest {
   std::string label = {};
   std::vector<DatabaseSpec> databases = {};
   std::vector<EndpointSpec> endpoints = {};
+  std::vector<layer::Elsewhere> elsewhere = {};  // which cannot be asked; or by an endpoint so named
   std::string endpoints_ca = {};  // a file; empty: the system's authorities
   std::vector<window::Service> services = {};
   window::PauseOptions pause = {};          // but for hold_max, which follows from the hold

@@ -32,12 +32,12 @@ class ScalardbLayer final : public Layer {
     return places;
   }
 
-  std::vector<std::string> out_of_reach() const override {
-    std::vector<std::string> names;
+  std::vector<Elsewhere> elsewhere() const override {
+    std::vector<Elsewhere> all;
     for (const Settings& settings : spec_.installations) {
-      for (const OtherStorage& one : settings.others) names.push_back(one.name + ", " + one.kind);
+      for (const OtherStorage& one : settings.others) all.push_back({one.name, one.kind});
     }
-    return names;
+    return all;
   }
 
   Result<void> examine(const std::vector<Member>& members) override {
