@@ -156,7 +156,7 @@ class ScalardbCase(support.Case):
                  else [f"storage_{place}" for place in range(len(urls))])
         to = [word for name, url in zip(names, urls) for word in ("--to", f"{name}={url}")]
         self.stillpoint("restore", backup, *to, "--yes")
-        return self.system.of([copy() for copy in copies])
+        return places.system.of([copy() for copy in copies])
 
     def read(self, backup, places):
         """What ScalarDB finds in a restored copy."""

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Backups of real ScalarDB at work are exact cuts: with the commit gate, in a pause, of one database
-alone."""
+"""Backups of real ScalarDB at work are exact cuts: with the commit gate, in a pause, of one
+database alone."""
 
 import itertools
 
