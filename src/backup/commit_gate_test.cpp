@@ -142,7 +142,9 @@ class Slow final : public database::Database {
 // Looks whether the gate is shut when it is said to be.
 class Witness final : public GateWitness {
  public:
-  Result<void> gate_is_shut(base::Deadline) override {
+  Result<void> before_try(std::stop_token) override { return {}; }
+  Result<void> gate_is_shut(base::Deadline) override { return {}; }
+  Result<void> snapshots_are_open(base::Deadline) override {
     Connection other = server().session("bank_a");
     const auto written = other.execute(
         "SET lock_timeout = 20; INSERT INTO coordinator.state VALUES ('from outside', 3)");

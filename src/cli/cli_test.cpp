@@ -51,12 +51,12 @@ TEST(Config, ADatabaseMayBeAMapThatSaysMore) {
                             "exclude_tables: [log.old]}, b: /srv/b.db}}}",
                             "f.yaml")
                             .value();
-  const backup::DatabaseSpec& spec = config.systems.at(0).databases.at(0);
+  const backup::DatabaseSpec& spec = config.systems.at(0).system.databases.at(0);
   EXPECT_EQ(spec.address.url, "postgresql://h/a");
   EXPECT_EQ(spec.address.password_file, "/p");
   EXPECT_EQ(spec.choice.tables, (std::vector<std::string>{"public.x", "log.*"}));
   EXPECT_EQ(spec.choice.exclude, std::vector<std::string>{"log.old"});
-  EXPECT_TRUE(config.systems.at(0).databases.at(1).choice.everything());
+  EXPECT_TRUE(config.systems.at(0).system.databases.at(1).choice.everything());
   const auto wrong = [](const std::string& database) {
     return parse_config("systems: {s: {databases: {a: " + database + "}}}", "f.yaml").error();
   };
@@ -80,8 +80,8 @@ systems:
   EXPECT_EQ(config.repository, "/backups");
   EXPECT_EQ(config.pack_mib, 16);
   ASSERT_EQ(config.systems.size(), 1U);
-  EXPECT_EQ(config.systems[0].consistency, backup::Consistency::together);
-  EXPECT_EQ(config.systems[0].databases.at(1).address.url, "sqlite:///b.db");
+  EXPECT_EQ(config.systems[0].system.consistency, backup::Consistency::together);
+  EXPECT_EQ(config.systems[0].system.databases.at(1).address.url, "sqlite:///b.db");
   EXPECT_TRUE(parse_config("", "f.yaml"));
 }
 

@@ -6,6 +6,7 @@
 #include "cli/commands/commands.h"
 #include "cli/exit_code.h"
 #include "cli/output.h"
+#include "cli/systems.h"
 
 namespace stillpoint::cli {
 namespace {
@@ -26,6 +27,7 @@ Json json_of(const backup::Plan& plan) {
   }
   return {{"type", "plan"},
           {"system", plan.system.name},
+          {"layer", plan.system.layer.kind},
           {"branch", backup::name_of(plan.branch)},
           {"reason", plan.reason},
           {"steps", plan.steps},
@@ -45,7 +47,8 @@ std::string text_of(const backup::Plan& plan) {
 }  // namespace
 
 Result<int> run(const PlanCommand& command, const Session& session) {
-  for (const backup::System& system : TRY(find_systems(session, command.what))) {
+  for (const backup::System& system :
+       TRY(find_systems(session, {command.what, command.properties, command.window, {}}))) {
     const backup::Plan plan =
         TRY_DURING("plan a backup of " + system.name,
                    backup::make_plan(system, read_options(command.reading), session.stop));

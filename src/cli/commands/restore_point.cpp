@@ -12,6 +12,7 @@
 #include "cli/commands/commands.h"
 #include "cli/exit_code.h"
 #include "cli/output.h"
+#include "cli/systems.h"
 #include "cli/window.h"
 
 namespace stillpoint::cli {
@@ -63,16 +64,20 @@ backup::EndpointSpec endpoint_of(const std::string& word) {
 Result<backup::RestorePointRequest> request_of(const RestorePointCommand& command,
                                                const Session& session) {
   backup::RestorePointRequest request;
-  request.services = TRY(services_of(command.target));
+  if (command.target.any()) request.services = TRY(services_of(command.target));
   request.system = command.system;
   request.label = command.label;
   if (!command.what.empty()) {
-    const std::vector<backup::System> systems = TRY(find_systems(session, command.what));
+    const std::vector<backup::System> systems =
+        TRY(find_systems(session, {command.what, {}, {}, layer::Unreadable::listed}));
     if (request.system.empty() && systems.size() == 1) request.system = systems[0].name;
     for (const backup::System& system : systems) {
       for (const auto& spec : system.databases) request.databases.push_back(spec);
+      if (command.target.any()) continue;
+      for (const auto& service : system.window.services) request.services.push_back(service);
     }
   }
+  if (request.services.empty()) request.services = TRY(services_of(command.target));  // says why
   if (request.system.empty()) request.system = "restore-points";
   for (const std::string& word : command.clocks) request.endpoints.push_back(endpoint_of(word));
   request.endpoints_ca = command.clock_ca;

@@ -25,12 +25,14 @@ struct ProofOptions {
   // milliseconds; a second is far more than that, and still less than pauses for services last that
   // know times only.
   std::chrono::milliseconds clock_bound = std::chrono::seconds(1);
+  bool one_phase_commit = false;
 };
 
 // The watches may be called by several threads at once, and live as long as this.
 class Proof {
  public:
-  Proof(const Cut& cut, ProofOptions options) : cut_(cut), options_(options) {}
+  explicit Proof(ProofOptions options) : options_(options) {}
+  void opened(const Cut& cut) { cut_ = cut; }
 
   // `table`: as the database names it; `shown`: as ScalarDB does.
   database::Watch coordinator(const std::string& table, const std::string& shown,
@@ -58,7 +60,7 @@ class Proof {
   void expect(std::string_view shown, Values values);
   static Record record_of(std::string_view shown, Values values);
 
-  const Cut cut_;
+  Cut cut_;
   const ProofOptions options_;
   std::mutex mutex_;  // of all below
   std::unordered_map<std::uint64_t, State> states_;

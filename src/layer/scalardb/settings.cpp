@@ -175,7 +175,7 @@ Result<Settings> join(std::vector<Settings> all) {
   return joined;
 }
 
-Result<Settings> read_settings_of(const std::vector<std::string>& paths) {
+Result<Settings> read_settings_of(const std::vector<std::string>& paths, Others) {
   std::vector<Settings> all;
   for (const std::string& path : paths) {
     const std::string doing = "properties " + path;

@@ -23,8 +23,15 @@ struct Coordinator {
   bool operator==(const Coordinator&) const = default;
 };
 
+// One that cannot be read.
+struct OtherStorage {
+  std::string name = {};
+  std::string kind = {};  // "cassandra"
+};
+
 struct Settings {
   std::vector<Storage> storages = {};
+  std::vector<OtherStorage> others = {};
   std::vector<Coordinator> coordinators = {};
   std::string system_namespace = "scalardb";  // of its metadata
   bool one_phase_commit = false;
@@ -42,6 +49,7 @@ Result<Settings> read_settings(const Properties& properties);
 Result<Settings> join(std::vector<Settings> all);
 
 // Of files.
-Result<Settings> read_settings_of(const std::vector<std::string>& paths);
+enum class Others { refused, listed };
+Result<Settings> read_settings_of(const std::vector<std::string>& paths, Others others);
 
 }  // namespace stillpoint::layer::scalardb
