@@ -61,7 +61,7 @@ class Places:
         """The copies to be, and their URLs."""
         self.count += 1
         found = [self._of(place, database) for place, database in enumerate(self.system.databases)]
-        return [one() for one, _ in found], [url for _, url in found]
+        return [one for one, _ in found], [url for _, url in found]
 
     def _of(self, place, database):
         name = f"copy_{self.count}_{place}"
