@@ -11,7 +11,7 @@ packages_demo=(sqlite3)
 packages_test_build=(libgtest-dev libgmock-dev librapidcheck-dev libbenchmark-dev ccache mold)
 packages_test=(
   python3 procps sqlite3 restic fuse3 zstd git postgresql-15 postgresql-client-15 util-linux openssl
-  mariadb-server mariadb-client openjdk-17-jdk-headless maven iproute2 faketime strace
+  mariadb-server mariadb-client openjdk-17-jdk-headless maven iproute2 faketime strace pgbouncer
 )
 packages_bench=(
   python3 sqlite3 restic zstd postgresql-15 pgbackrest util-linux mariadb-server mariadb-client

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "backup/catalogue.h"
+#include "backup/layer_openings.h"
 #include "backup/openings.h"
 #include "backup/version.h"
 #include "base/log.h"
@@ -52,21 +53,29 @@ class BackupRun {
 
   Result<BackupOutcome> run(Plan& plan) {
     begin_manifest(plan);
-    Openings openings(plan);
-    if (plan.branch == Branch::no_layer_together) {
+    GateTables gate_tables(plan, options_.read);
+    const bool at_once = plan.branch == Branch::no_layer_together ||
+                         plan.branch == Branch::commit_gate || plan.branch == Branch::pause;
+    Openings openings;
+    if (at_once) {
       job_.phase("open snapshots");
-      TRY(openings.open_together());
-      TRY(judge(openings));
+      openings = TRY(open_all(plan, gate_tables));
+      note(openings);
+      TRY(judge());
+      if (plan.layer != nullptr) plan.layer->opened(openings.cut());
     }
     for (std::size_t i = 0; i < plan.databases.size(); ++i) {
       PlannedDatabase& planned = plan.databases[i];
       TRY(job_.task(planned.spec.name, [&]() -> Result<void> {
-        if (plan.branch != Branch::no_layer_together) TRY(openings.open(i));
-        return read_database(planned, openings.opening(i));
+        if (!at_once) TRY(open_next(plan, planned, openings));
+        return read_database(planned, openings.openings[i]);
       }));
       planned.database.reset();  // nobody waits for us longer than needed
+      TRY(add_evidence(gate_tables.compare(
+          planned.spec.name, outcome_.manifest.databases.back().objects, job_.stop())));
     }
-    if (plan.branch != Branch::no_layer_together) TRY(judge(openings));
+    if (plan.layer != nullptr) TRY(judge_by_layer(*plan.layer));
+    TRY(judge());
     return finish();
   }
 
@@ -80,14 +89,71 @@ class BackupRun {
     m.consistency = plan.system.consistency;
     m.branch = plan.branch;
     m.reason = plan.reason;
+    m.verdict = Verdict::proven;
+    if (plan.layer == nullptr) return;
+    m.consistency = Consistency::together;
+    m.layer = plan.layer->name();
+    m.layer_settings = plan.layer->settings();
   }
 
-  // The verdict is known before any row is read, wherever it can be.
-  Result<void> judge(const Openings& openings) {
+  Result<Openings> open_all(Plan& plan, GateTables& gate_tables) {
+    switch (plan.branch) {
+      case Branch::commit_gate:
+        return open_in_commit_gate(plan, gate_tables, options_.read, job_.stop());
+      case Branch::pause:
+        return open_in_pause(plan, options_.pause, job_.stop());
+      default:
+        return open_together(plan);
+    }
+  }
+
+  // Each database is an instant of its own.
+  Result<void> open_next(Plan& plan, PlannedDatabase& planned, Openings& openings) {
+    openings.openings.push_back(TRY(open_alone(planned)));
+    outcome_.manifest.evidence.push_back(evidence_of_one_snapshot(planned));
+    if (plan.layer != nullptr) plan.layer->opened(openings.cut());
+    return {};
+  }
+
+  void note(const Openings& openings) {
     Manifest& m = outcome_.manifest;
-    m.evidence = openings.evidence();
-    m.verdict = openings.verdict();
-    if (m.verdict == Verdict::proven) return {};
+    m.evidence = openings.evidence;
+    m.verdict = openings.verdict;
+    m.window = openings.window;
+    m.gate = openings.gate;
+  }
+
+  Result<void> add_evidence(Result<std::vector<Evidence>> more) {
+    Manifest& m = outcome_.manifest;
+    for (Evidence& one : TRY(std::move(more))) {
+      if (!one.holds) m.verdict = Verdict::unproven;
+      m.evidence.push_back(std::move(one));
+    }
+    return {};
+  }
+
+  // What the data themselves say.
+  Result<void> judge_by_layer(layer::Layer& layer) {
+    std::vector<Evidence> said;
+    for (const layer::Finding& one : layer.judge()) {
+      if (one.weight == layer::Finding::Weight::contradicts_cut) {
+        return fail(Error{Errc::not_held, "somebody was not held: " + one.text,
+                          "find out who else uses these databases (another application, another "
+                          "coordinator, an instance that is not among those that are paused), "
+                          "and run it again"});
+      }
+      const bool holds = one.weight == layer::Finding::Weight::speaks_for;
+      said.push_back({one.kind, {}, {}, {}, holds, one.text});
+    }
+    return add_evidence(std::move(said));
+  }
+
+  // As soon as something is known: before any row is read, wherever it can be.
+  Result<void> judge() {
+    const Manifest& m = outcome_.manifest;
+    if (m.verdict != Verdict::unproven || std::exchange(waived_, options_.allow_unproven)) {
+      return {};
+    }
     std::string against;
     for (const Evidence& e : m.evidence) {
       if (!e.holds) against += (against.empty() ? "" : "; ") + e.text;
@@ -191,6 +257,7 @@ class BackupRun {
   BackupWriter& writer_;
   job::Job::Context& job_;
   BackupOutcome outcome_;
+  bool waived_ = false;  // that it is unproven was said
 };
 
 }  // namespace

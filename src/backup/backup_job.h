@@ -8,6 +8,7 @@
 #include "base/result.h"
 #include "job/job.h"
 #include "repository/backup_writer.h"
+#include "window/pause.h"
 
 namespace stillpoint::backup {
 
@@ -17,6 +18,7 @@ struct BackupOptions {
   database::ReadOptions read = {};
   std::uint64_t bytes_per_second = 0;  // read at most so fast; 0: as fast as it goes
   repository::WriteOptions write = {};
+  window::PauseOptions pause = {};  // but for what the system says
 };
 
 struct BackupOutcome {

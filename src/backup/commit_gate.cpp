@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "backup/test_hooks.h"
 #include "base/sleep.h"
 #include "base/text.h"
 #include "window/parallel.h"
@@ -60,6 +61,7 @@ class CommitGate {
   }
 
   Result<void> try_once() {
+    if (request_.witness != nullptr) TRY(request_.witness->before_try(stop_));
     const auto asked = std::chrono::steady_clock::now();
     GateTry& now = record_.tries.emplace_back();
     now.asked = base::now();
@@ -68,8 +70,7 @@ class CommitGate {
     if (!holds) return fail(std::move(holds.error()));
     const auto locked = std::chrono::steady_clock::now();
     const base::Deadline deadline(request_.limits.hold_max);
-    Result<void> done = open_all(deadline);
-    if (done && request_.witness != nullptr) done = request_.witness->gate_is_shut(deadline);
+    Result<void> done = open_all(deadline, *holds);
     const Result<void> released = release_all(*holds);
     now.held = since(locked);
     TRY(std::move(done));
@@ -107,9 +108,13 @@ class CommitGate {
     return holds;
   }
 
-  Result<void> open_all(const base::Deadline& deadline) {
+  Result<void> open_all(const base::Deadline& deadline, Holds& holds) {
+    if (request_.witness != nullptr) TRY(request_.witness->gate_is_shut(deadline));
     opened_ = true;
-    record_.openings = TRY(open_side_by_side(databases_, deadline));
+    record_.openings = TRY(open_side_by_side(databases_, deadline, [&] {
+      if (test_hooks().gate_opens_early) holds.clear();
+    }));
+    if (request_.witness != nullptr) TRY(request_.witness->snapshots_are_open(deadline));
     return {};
   }
 

@@ -29,15 +29,19 @@ struct GateLimits {
   base::Duration time_max = std::chrono::minutes(1);  // no try begins later
 };
 
-// The layer's part, who knows what the tables mean. One thread.
+// Looks on, and says what it has seen. One thread; in this order for every try.
 class GateWitness {
  public:
   virtual ~GateWitness() = default;
+  // Nothing is held yet; may take its time.
+  virtual Result<void> before_try(std::stop_token stop) = 0;
+  // All tables are held, no snapshot is open. Constant work only.
+  virtual Result<void> gate_is_shut(base::Deadline deadline) = 0;
   // All snapshots are open, nothing can commit yet. Constant work only: a second snapshot of the
   // tables, say.
-  virtual Result<void> gate_is_shut(base::Deadline deadline) = 0;
+  virtual Result<void> snapshots_are_open(base::Deadline deadline) = 0;
   // The gate has opened without an error: what shows that nothing was committed meanwhile, or that
-  // something was. Asked once a try; may take its time.
+  // something was.
   virtual Result<std::vector<Evidence>> judge(std::stop_token stop) = 0;
 };
 
@@ -47,13 +51,6 @@ struct GateRequest {
   GateWitness* witness = nullptr;
   // A database whose snapshot was opened in a try that failed is prepared anew.
   std::function<Result<void>(PlannedDatabase&)> prepare_again = {};
-};
-
-struct GateTry {
-  base::Time asked = {};
-  base::Duration waited = {};  // for the locks
-  base::Duration held = {};    // from the last lock to the last answer of a release; 0: never
-  std::string failure = {};    // empty: this one succeeded
 };
 
 struct GateRecord {

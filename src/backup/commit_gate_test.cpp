@@ -118,6 +118,17 @@ class Slow final : public database::Database {
                                                       base::Duration hold_max) override {
     return real_->hold_writes(tables, deadline, hold_max);
   }
+  std::string table_name(const std::string& schema, const std::string& table) const override {
+    return real_->table_name(schema, table);
+  }
+  Result<std::vector<database::Values>> look_up(const std::string& table,
+                                                const std::vector<std::string>& columns,
+                                                std::size_t rows_max) override {
+    return real_->look_up(table, columns, rows_max);
+  }
+  Result<void> watch(std::vector<database::Watch> watches) override {
+    return real_->watch(std::move(watches));
+  }
   Result<void> open(base::Deadline deadline) override {
     std::this_thread::sleep_for(delay_);
     return real_->open(deadline);
@@ -142,7 +153,9 @@ class Slow final : public database::Database {
 // Looks whether the gate is shut when it is said to be.
 class Witness final : public GateWitness {
  public:
-  Result<void> gate_is_shut(base::Deadline) override {
+  Result<void> before_try(std::stop_token) override { return {}; }
+  Result<void> gate_is_shut(base::Deadline) override { return {}; }
+  Result<void> snapshots_are_open(base::Deadline) override {
     Connection other = server().session("bank_a");
     const auto written = other.execute(
         "SET lock_timeout = 20; INSERT INTO coordinator.state VALUES ('from outside', 3)");

@@ -15,8 +15,9 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr std::array<Branch, 4> branches = {Branch::one_snapshot, Branch::no_layer_separate,
-                                            Branch::no_layer_together, Branch::restore_point};
+constexpr std::array<Branch, 6> branches = {
+    Branch::one_snapshot,      Branch::commit_gate,       Branch::pause,
+    Branch::no_layer_separate, Branch::no_layer_together, Branch::restore_point};
 constexpr std::array<Verdict, 3> verdicts = {Verdict::proven, Verdict::paused, Verdict::unproven};
 
 using std::chrono::microseconds;
@@ -61,9 +62,24 @@ Json json_of(const HeldWindow& window) {
   return json;
 }
 
+Json json_of(const std::vector<database::Setting>& settings) {
+  Json json = Json::object();
+  for (const auto& setting : settings) json[setting.name] = setting.value;
+  return json;
+}
+
+Json json_of(const GateTry& one) {
+  const auto us = [](base::Duration time) {
+    return std::chrono::duration_cast<microseconds>(time).count();
+  };
+  Json json = {{"asked", base::format_time(one.asked)},
+               {"waited_us", us(one.waited)},
+               {"held_us", us(one.held)}};
+  if (!one.failure.empty()) json["failure"] = one.failure;
+  return json;
+}
+
 Json json_of(const DatabaseEntry& entry) {
-  Json settings = Json::object();
-  for (const auto& setting : entry.settings) settings[setting.name] = setting.value;
   Json objects = Json::array();
   for (const auto& object : entry.objects) objects.push_back(json_of(object));
   Json files = Json::array();
@@ -85,8 +101,9 @@ Json json_of(const DatabaseEntry& entry) {
             {"writers_wait", entry.capabilities.writers_wait},
             {"write_mark", entry.capabilities.write_mark},
             {"hold_writes", entry.capabilities.hold_writes},
+            {"hold_whole", entry.capabilities.hold_whole},
             {"readers", entry.capabilities.readers}}},
-          {"settings", settings},
+          {"settings", json_of(entry.settings)},
           {"warnings", entry.warnings},
           {"left_out", entry.left_out},
           {"objects", objects},
@@ -165,6 +182,24 @@ HeldWindow window_of(const Json& json) {
   return window;
 }
 
+std::vector<database::Setting> settings_of(const Json& json) {
+  std::vector<database::Setting> settings;
+  for (const auto& [name, value] : json.items()) {
+    settings.push_back({name, value.get<std::string>()});
+  }
+  return settings;
+}
+
+std::vector<GateTry> gate_of(const Json& json) {
+  std::vector<GateTry> tries;
+  for (const Json& one : json.at("tries")) {
+    tries.push_back({time_at(one, "asked"), microseconds(one.at("waited_us").get<std::int64_t>()),
+                     microseconds(one.at("held_us").get<std::int64_t>()),
+                     one.value("failure", "")});
+  }
+  return tries;
+}
+
 DatabaseEntry entry_of(const Json& json) {
   DatabaseEntry entry;
   entry.name = json.at("name").get<std::string>();
@@ -177,12 +212,10 @@ DatabaseEntry entry_of(const Json& json) {
   entry.point = {point.at("kind").get<std::string>(), point.value("position", "")};
   if (point.contains("clock")) entry.clock = clock_of(point.at("clock"));
   const Json& able = json.at("capabilities");
-  entry.capabilities = {able.at("snapshot").get<bool>(), able.at("writers_wait").get<bool>(),
+  entry.capabilities = {able.at("snapshot").get<bool>(),   able.at("writers_wait").get<bool>(),
                         able.at("write_mark").get<bool>(), able.value("hold_writes", false),
-                        able.value("readers", 1U)};
-  for (const auto& [name, value] : json.at("settings").items()) {
-    entry.settings.push_back({name, value.get<std::string>()});
-  }
+                        able.value("hold_whole", false),   able.value("readers", 1U)};
+  entry.settings = settings_of(json.at("settings"));
   entry.warnings = json.at("warnings").get<std::vector<std::string>>();
   entry.left_out = json.value("left_out", std::vector<std::string>());
   for (const Json& object : json.at("objects")) entry.objects.push_back(object_of(object));
@@ -213,7 +246,10 @@ Manifest manifest_of(const Json& json) {
   for (const Verdict known : verdicts) {
     if (name_of(known) == verdict) m.verdict = known;
   }
+  m.layer = json.value("layer", "none");
+  if (json.contains("layer_settings")) m.layer_settings = settings_of(json.at("layer_settings"));
   if (json.contains("window")) m.window = window_of(json.at("window"));
+  if (json.contains("gate")) m.gate = gate_of(json.at("gate"));
   for (const Json& e : json.at("evidence")) m.evidence.push_back(evidence_of(e));
   for (const Json& entry : json.at("databases")) m.databases.push_back(entry_of(entry));
   return m;
@@ -243,6 +279,10 @@ std::string_view name_of(Branch branch) {
   switch (branch) {
     case Branch::one_snapshot:
       return "one_snapshot";
+    case Branch::commit_gate:
+      return "commit_gate";
+    case Branch::pause:
+      return "pause";
     case Branch::no_layer_separate:
       return "no_layer_separate";
     case Branch::no_layer_together:
@@ -273,14 +313,19 @@ std::string encode_manifest(const Manifest& m) {
   Json json = {{"format", manifest_format},
                {"program", m.program},
                {"system", m.system},
-               {"layer", "none"},
+               {"layer", m.layer},
                {"created", base::format_time(m.created)},
                {"consistency", name_of(m.consistency)},
                {"plan", {{"branch", name_of(m.branch)}, {"reason", m.reason}}},
                {"verdict", name_of(m.verdict)},
                {"evidence", evidence},
                {"databases", databases}};
+  if (!m.layer_settings.empty()) json["layer_settings"] = json_of(m.layer_settings);
   if (m.window) json["window"] = json_of(*m.window);
+  if (!m.gate.empty()) {
+    json["gate"] = {{"tries", Json::array()}};
+    for (const GateTry& one : m.gate) json["gate"]["tries"].push_back(json_of(one));
+  }
   if (!m.label.empty()) json["label"] = m.label;
   return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
 }

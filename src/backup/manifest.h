@@ -25,7 +25,14 @@ inline constexpr std::uint64_t manifest_format = 1;
 inline constexpr const char* manifest_path = "manifest.json";
 
 // The last is of a restore point: no data, but instants in the databases' own logs.
-enum class Branch { one_snapshot, no_layer_separate, no_layer_together, restore_point };
+enum class Branch {
+  one_snapshot,
+  commit_gate,
+  pause,
+  no_layer_separate,
+  no_layer_together,
+  restore_point,
+};
 std::string_view name_of(Branch branch);
 
 // proven: consistency was shown. paused: everybody who is known stood still, more cannot be told.
@@ -35,7 +42,9 @@ std::string_view name_of(Verdict verdict);
 
 // One fact that speaks for or against the backup's consistency.
 struct Evidence {
-  std::string kind = {};  // "one_snapshot", "write_mark", "pause", "not_examined"
+  // "one_snapshot", "write_mark", "pause", "not_examined", "commit_gate", "coordinator_unchanged",
+  // and the kinds of a layer's findings
+  std::string kind = {};
   std::string database = {};
   std::string before = {};  // of a write mark
   std::string after = {};
@@ -56,13 +65,23 @@ struct ClockFacts {
   std::optional<window::RestoreTime> restore = {};  // none: the window was too short
 };
 
-// The pause that a restore point was marked in.
+// The pause that snapshots were opened in, or a restore point marked.
 struct HeldWindow {
   window::PauseEvidence pause = {};
-  std::string rule = {};  // why it took so long: "measured", "unmeasured", "given"
+  // Why it took so long: as long as the "openings", or a restore point's "measured", "unmeasured",
+  // "given".
+  std::string rule = {};
   std::chrono::nanoseconds held = {};
   window::OwnClock own_clock = {};
   base::Time middle() const { return pause.begin + (pause.end - pause.begin) / 2; }
+};
+
+// A try to shut the commit gate.
+struct GateTry {
+  base::Time asked = {};
+  base::Duration waited = {};  // for the locks
+  base::Duration held = {};    // from the last lock to the last answer of a release; 0: never
+  std::string failure = {};    // empty: this one succeeded
 };
 
 struct DatabaseEntry {
@@ -94,11 +113,14 @@ struct Manifest {
   std::string label = {};
   base::Time created = {};
   Consistency consistency = Consistency::separate;
+  std::string layer = "none";
+  std::vector<database::Setting> layer_settings = {};
   Branch branch = Branch::one_snapshot;
   std::string reason = {};  // why that branch
   Verdict verdict = Verdict::unproven;
   std::vector<Evidence> evidence = {};
-  std::optional<HeldWindow> window = {};  // of a restore point
+  std::optional<HeldWindow> window = {};  // where somebody was paused
+  std::vector<GateTry> gate = {};         // where there was a commit gate; the last succeeded
   std::vector<DatabaseEntry> databases = {};
 };
 

@@ -2,7 +2,11 @@
 #include "backup/openings.h"
 
 #include <algorithm>
+#include <numeric>
+#include <random>
+#include <thread>
 
+#include "backup/test_hooks.h"
 #include "base/text.h"
 #include "window/parallel.h"
 
@@ -22,33 +26,65 @@ Result<Opening> open_one(PlannedDatabase& planned, const base::Deadline& deadlin
   return opening;
 }
 
+// In any order: whichever is last should show what is wrong.
+void open_one_by_one(std::vector<PlannedDatabase>& databases, const base::Deadline& deadline,
+                     std::vector<Result<Opening>>& opened,
+                     const std::function<void()>& before_last) {
+  std::vector<std::size_t> order(databases.size());
+  std::iota(order.begin(), order.end(), 0);
+  std::shuffle(order.begin(), order.end(), std::mt19937(std::random_device()()));
+  for (std::size_t i = 0; i < order.size(); ++i) {
+    if (i + 1 == order.size() && before_last) before_last();
+    if (i > 0) std::this_thread::sleep_for(test_hooks().opening_gap);
+    opened[order[i]] = open_one(databases[order[i]], deadline);
+  }
+}
+
 }  // namespace
 
-Result<void> Openings::open(std::size_t number) {
-  PlannedDatabase& planned = plan_.databases[number];
-  openings_[number] = TRY(open_one(planned, base::Deadline(open_time_max)));
-  evidence_.push_back({"one_snapshot",
-                       planned.spec.name,
-                       {},
-                       {},
-                       true,
-                       "one snapshot holds the whole database " + planned.spec.name});
-  return {};
+layer::Cut Openings::cut() const {
+  layer::Cut cut;
+  for (const Opening& one : openings) {
+    const auto [begin, end] = one.window();
+    if (cut.begin == base::Time() || begin < cut.begin) cut.begin = begin;
+    cut.end = std::max(cut.end, end);
+  }
+  cut.paused = window.has_value();
+  if (window) cut.begin = window->pause.begin;
+  return cut;
+}
+
+Result<Opening> open_alone(PlannedDatabase& planned) {
+  return open_one(planned, base::Deadline(open_time_max));
+}
+
+Evidence evidence_of_one_snapshot(const PlannedDatabase& planned) {
+  return {"one_snapshot",
+          planned.spec.name,
+          {},
+          {},
+          true,
+          "one snapshot holds the whole database " + planned.spec.name};
 }
 
 Result<std::vector<Opening>> open_side_by_side(std::vector<PlannedDatabase>& databases,
-                                               const base::Deadline& deadline) {
+                                               const base::Deadline& deadline,
+                                               const std::function<void()>& before_last) {
   std::vector<Result<Opening>> opened(databases.size(), Opening());
-  window::all_at_once(databases.size(),
-                      [&](std::size_t i) { opened[i] = open_one(databases[i], deadline); });
+  if (test_hooks().opening_gap > base::Duration()) {
+    open_one_by_one(databases, deadline, opened, before_last);
+  } else {
+    window::all_at_once(databases.size(),
+                        [&](std::size_t i) { opened[i] = open_one(databases[i], deadline); });
+  }
   std::vector<Opening> openings;
   for (Result<Opening>& one : opened) openings.push_back(TRY(std::move(one)));
   return openings;
 }
 
-Result<void> Openings::open_together() {
+Result<Openings> open_together(Plan& plan) {
   std::vector<std::string> before;
-  for (PlannedDatabase& planned : plan_.databases) {
+  for (PlannedDatabase& planned : plan.databases) {
     if (!planned.database->capabilities().write_mark) {
       before.emplace_back();
       continue;
@@ -56,27 +92,27 @@ Result<void> Openings::open_together() {
     before.push_back(
         TRY_DURING("write mark of " + planned.spec.name, planned.database->write_mark()));
   }
-  openings_ = TRY(open_side_by_side(plan_.databases, base::Deadline(open_time_max)));
-  for (std::size_t i = 0; i < plan_.databases.size(); ++i) {
-    PlannedDatabase& planned = plan_.databases[i];
+  Openings all;
+  all.openings = TRY(open_side_by_side(plan.databases, base::Deadline(open_time_max)));
+  for (std::size_t i = 0; i < plan.databases.size(); ++i) {
+    PlannedDatabase& planned = plan.databases[i];
     const std::string& name = planned.spec.name;
     if (!planned.database->capabilities().write_mark) {
-      evidence_.push_back({"write_mark", name, {}, {}, false, name + " has no counter of writes"});
+      all.evidence.push_back(
+          {"write_mark", name, {}, {}, false, name + " has no counter of writes"});
       continue;
     }
     const std::string after = TRY_DURING("write mark of " + name, planned.database->write_mark());
     const bool holds = before[i] == after;
-    evidence_.push_back({"write_mark", name, before[i], after, holds,
-                         name + (holds ? " was not written between the first and the last opening"
-                                       : " was written while the snapshots were opened")});
+    all.evidence.push_back(
+        {"write_mark", name, before[i], after, holds,
+         name + (holds ? " was not written between the first and the last opening"
+                       : " was written while the snapshots were opened")});
   }
-  return {};
-}
-
-Verdict Openings::verdict() const {
-  const bool all = !evidence_.empty() && std::all_of(evidence_.begin(), evidence_.end(),
-                                                     [](const Evidence& e) { return e.holds; });
-  return all ? Verdict::proven : Verdict::unproven;
+  const bool marks_hold = std::all_of(all.evidence.begin(), all.evidence.end(),
+                                      [](const Evidence& e) { return e.holds; });
+  all.verdict = marks_hold ? Verdict::proven : Verdict::unproven;
+  return all;
 }
 
 }  // namespace stillpoint::backup

@@ -3,6 +3,8 @@
 #pragma once
 
 #include <chrono>
+#include <functional>
+#include <optional>
 #include <vector>
 
 #include "backup/plan.h"
@@ -15,28 +17,28 @@ struct Opening {
   database::Window window() const { return {time, time + took}; }
 };
 
+// Of every database, in order, with what speaks for their being one instant.
+struct Openings {
+  std::vector<Opening> openings = {};
+  std::vector<Evidence> evidence = {};
+  Verdict verdict = Verdict::proven;
+  std::optional<HeldWindow> window = {};  // where somebody was paused
+  std::vector<GateTry> gate = {};         // where there was a commit gate
+  layer::Cut cut() const;
+};
+
 // Opens a snapshot of each, all at the same time: a slow one does not keep the others waiting, so
 // that the time between the first and the last is no longer than the slowest takes.
+// `before_last`: for tests that open them one after another (test_hooks.h).
 Result<std::vector<Opening>> open_side_by_side(std::vector<PlannedDatabase>& databases,
-                                               const base::Deadline& deadline);
+                                               const base::Deadline& deadline,
+                                               const std::function<void()>& before_last = {});
 
-class Openings {
- public:
-  explicit Openings(Plan& plan) : plan_(plan), openings_(plan.databases.size()) {}
+// One database by itself: its openings so far, and one more.
+Result<Opening> open_alone(PlannedDatabase& planned);
+Evidence evidence_of_one_snapshot(const PlannedDatabase& planned);
 
-  // One database by itself.
-  Result<void> open(std::size_t number);
-  // All of them side by side, and their write marks around.
-  Result<void> open_together();
-
-  const Opening& opening(std::size_t number) const { return openings_[number]; }
-  const std::vector<Evidence>& evidence() const { return evidence_; }
-  Verdict verdict() const;
-
- private:
-  Plan& plan_;
-  std::vector<Opening> openings_;
-  std::vector<Evidence> evidence_;
-};
+// All of them side by side, and their write marks around.
+Result<Openings> open_together(Plan& plan);
 
 }  // namespace stillpoint::backup

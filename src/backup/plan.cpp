@@ -3,7 +3,9 @@
 
 #include <set>
 
+#include "backup/layer_plan.h"
 #include "base/encoding.h"
+#include "base/text.h"
 #include "database/target.h"
 
 namespace stillpoint::backup {
@@ -18,6 +20,8 @@ void choose_branch(Plan& plan) {
     plan.reason =
         "no layer, consistency: separate. Each database is one instant of its own; nothing is "
         "claimed about how they agree";
+  } else if (!plan.system.window.services.empty() && plan.system.window.kind != WindowKind::gate) {
+    plan_pause(plan, "no layer, consistency: together, and it is known who can be paused");
   } else {
     plan.branch = Branch::no_layer_together;
     plan.reason =
@@ -26,17 +30,44 @@ void choose_branch(Plan& plan) {
   }
 }
 
-void describe_steps(Plan& plan) {
-  const bool together = plan.branch == Branch::no_layer_together;
-  if (together) {
-    plan.steps.emplace_back("note every database's write mark");
-    plan.steps.emplace_back("open a snapshot of every database, side by side");
-    plan.steps.emplace_back("compare the write marks: the verdict");
+// What is done before the first row is read.
+std::vector<std::string> opening_steps(const Plan& plan) {
+  const std::string open_all = "open a snapshot of every database, side by side";
+  switch (plan.branch) {
+    case Branch::no_layer_together:
+      return {"note every database's write mark", open_all, "compare the write marks: the verdict"};
+    case Branch::commit_gate:
+      return {fmt::format("hold writes to the coordinator; a try waits for that for {}, and holds "
+                          "for {}, at most",
+                          base::display_duration(plan.system.window.wait_max),
+                          base::display_duration(plan.system.window.hold_max)),
+              open_all, "open a second snapshot of the coordinator, and let go"};
+    case Branch::pause: {
+      std::vector<std::string> who;
+      for (const window::Service& one : plan.system.window.services) {
+        who.push_back(window::to_text(one));
+      }
+      return {
+          fmt::format("pause {}, and wait for {} at most until they are drained",
+                      base::join(who, ", "), base::display_duration(plan.system.window.drain_max)),
+          open_all, "let them go"};
+    }
+    default:
+      return {};
   }
+}
+
+void describe_steps(Plan& plan) {
+  plan.steps = opening_steps(plan);
+  const bool one_by_one = plan.steps.empty();
   for (const PlannedDatabase& planned : plan.databases) {
-    if (!together) plan.steps.push_back("open a snapshot of " + planned.spec.name);
+    if (one_by_one) plan.steps.push_back("open a snapshot of " + planned.spec.name);
     plan.steps.push_back("read " + planned.spec.name + " (" + planned.database->url() +
                          ") and count its rows");
+  }
+  if (plan.layer != nullptr) {
+    plan.steps.emplace_back(
+        "compare the records that were committed of late with the captured coordinator");
   }
   plan.steps.emplace_back("write the manifest; the backup becomes visible");
 }
@@ -80,7 +111,12 @@ Result<Plan> make_plan(const System& system, const database::ReadOptions& option
     }
     plan.databases.push_back(std::move(planned));
   }
-  choose_branch(plan);
+  if (system.layer.any()) {
+    plan.layer = TRY(layer::make_layer(system.layer, layer::Unreadable::refused));
+    TRY_DURING("layer " + system.layer.kind, plan_layer(plan));
+  } else {
+    choose_branch(plan);
+  }
   describe_steps(plan);
   return plan;
 }

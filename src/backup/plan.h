@@ -2,6 +2,7 @@
 // What a backup is going to do, decided before anything is touched.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <stop_token>
 #include <string>
@@ -21,11 +22,14 @@ struct PlannedDatabase {
 
 struct Plan {
   System system = {};
+  std::unique_ptr<layer::Layer> layer = {};  // none: there is none
+  // Held by the commit gate, by the database's name.
+  std::map<std::string, std::vector<std::string>> gate_tables = {};
   Branch branch = Branch::one_snapshot;
   std::string reason = {};
   std::vector<std::string> steps = {};  // in words, in order
   std::vector<std::string> warnings = {};
-  std::vector<PlannedDatabase> databases;
+  std::vector<PlannedDatabase> databases;  // in the order in which they are read
 };
 
 // Connects to every database and decides (docs/user/guide.md: the branches). What of `options` the
@@ -36,5 +40,8 @@ Result<Plan> make_plan(const System& system, const database::ReadOptions& option
 // Connects to the database that `planned.spec` names, anew where there was one.
 Result<void> prepare_database(PlannedDatabase& planned, const database::ReadOptions& options,
                               std::stop_token stop);
+
+// The plan's layer sees what is read of this database; before it is opened.
+Result<void> watch_for_layer(Plan& plan, PlannedDatabase& planned);
 
 }  // namespace stillpoint::backup

@@ -35,6 +35,28 @@ Result<void> check_named(const std::string& name, const std::vector<std::string>
       near.empty() ? "it holds: " + base::join(known, ", ") : "did you mean '" + near + "'?"});
 }
 
+// Databases under a layer are one: with some of them brought back and others not, transactions are
+// torn that no recovery mends.
+Result<void> refuse_alone(const Manifest& manifest, const RestoreRequest& request) {
+  if (manifest.layer == "none" || request.alone) return {};
+  std::vector<std::string> back;
+  for (const DatabaseEntry& entry : manifest.databases) {
+    const auto& chosen = request.databases;
+    const bool wanted =
+        chosen.empty() || std::find(chosen.begin(), chosen.end(), entry.name) != chosen.end();
+    if (wanted && !request.to.contains(entry.name)) back.push_back(entry.name);
+  }
+  const bool tables = !request.options.tables.empty();
+  if (back.empty() || (back.size() == manifest.databases.size() && !tables)) return {};
+  return fail(Error{Errc::invalid,
+                    fmt::format("restore only {}{}: the layer {} makes transactions over {}, and "
+                                "the rest would stay at another point",
+                                tables ? "tables of " : "", base::join(back, ", "), manifest.layer,
+                                base::join(names_of(manifest), ", ")),
+                    "restore all of them; or elsewhere with --to, to look at them; or insist with "
+                    "--alone"});
+}
+
 database::Content content_of(const Listed& backup, const DatabaseEntry& entry) {
   database::Content content;
   content.backup = backup.record.id.hex();
@@ -212,6 +234,7 @@ Result<RestorePlan> plan_restore(const Listed& backup, Manifest manifest,
   const std::vector<std::string> known = names_of(plan.manifest);
   for (const std::string& name : request.databases) TRY(check_named(name, known));
   for (const auto& [name, url] : request.to) TRY(check_named(name, known));
+  TRY(refuse_alone(plan.manifest, request));
   for (const DatabaseEntry& entry : plan.manifest.databases) {
     const auto& chosen = request.databases;
     const bool wanted =

@@ -20,6 +20,7 @@ struct RestoreRequest {
   std::vector<std::string> databases = {};     // empty: all of the backup
   std::map<std::string, std::string> to = {};  // database name → URL; else where it came from
   std::vector<DatabaseSpec> known = {};        // how to be let in where these are
+  bool alone = false;                          // part of what belongs together is meant
   database::RestoreOptions options = {};
 };
 

@@ -59,6 +59,41 @@ Result<Consistency> consistency_named(std::string_view name) {
               base::printable(name));
 }
 
+Result<WindowKind> window_kind_named(std::string_view name) {
+  if (name == "auto") return WindowKind::automatic;
+  if (name == "gate") return WindowKind::gate;
+  if (name == "pause") return WindowKind::pause;
+  return fail(Errc::invalid, "'{}' is no window: auto, gate or pause", base::printable(name));
+}
+
+Result<void> add_databases_of_layer(System& system, layer::Unreadable unreadable) {
+  if (!system.layer.any()) return {};
+  const auto layer = TRY(layer::make_layer(system.layer, unreadable));
+  system.elsewhere = layer->elsewhere();
+  std::vector<DatabaseSpec> said = std::move(system.databases);
+  system.databases.clear();
+  std::vector<std::string> names;
+  for (const layer::Place& place : layer->places()) {
+    names.push_back(place.name);
+    TRY_DURING("storage " + base::printable(place.name), check_system_name(place.name));
+    const auto other = std::find_if(said.begin(), said.end(), [&](const DatabaseSpec& spec) {
+      return spec.name == place.name;
+    });
+    if (other == said.end()) {
+      system.databases.push_back({place.name, {place.url, {}, {}}, {}});
+      continue;
+    }
+    if (other->address.url.empty()) other->address.url = place.url;
+    system.databases.push_back(std::move(*other));
+    said.erase(other);
+  }
+  if (said.empty()) return {};
+  return fail(Error{Errc::invalid,
+                    "the properties name no storage " + base::printable(said.front().name),
+                    "they name: " + base::join(names, ", ") +
+                        "; a database that has nothing to do with them is a system of its own"});
+}
+
 Result<void> check_system_name(std::string_view name) {
   const bool good = !name.empty() && name.size() <= name_bytes_max &&
                     std::isalnum(static_cast<unsigned char>(name[0])) != 0 &&
@@ -87,7 +122,10 @@ Result<void> check_label(std::string_view label) {
 Result<System> system_of_url(const std::string& url) {
   const std::string name = stem_of(url);
   TRY(check_system_name(name));
-  return System{name, Consistency::separate, {{name, {url}, {}}}};
+  System system;
+  system.name = name;
+  system.databases = {{name, {url}, {}}};
+  return system;
 }
 
 }  // namespace stillpoint::backup

@@ -2,12 +2,15 @@
 // A system: the databases that belong together. From stillpoint.yaml, or made of URLs.
 #pragma once
 
+#include <chrono>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "base/result.h"
 #include "database/database.h"
+#include "layer/layer.h"
+#include "window/service.h"
 
 namespace stillpoint::backup {
 
@@ -21,11 +24,34 @@ struct DatabaseSpec {
   database::Choice choice = {};  // of its tables
 };
 
+// What holds commits still while the snapshots are opened: whatever will do, or the one that the
+// user insists on.
+enum class WindowKind { automatic, gate, pause };
+Result<WindowKind> window_kind_named(std::string_view name);  // "auto", "gate", "pause"
+
+struct WindowSpec {
+  WindowKind kind = WindowKind::automatic;
+  // Of the commit gate; see GateLimits.
+  base::Duration wait_max = std::chrono::milliseconds(200);
+  base::Duration hold_max = std::chrono::seconds(1);
+  // Who can be paused; empty: nobody. See window::PauseOptions.
+  std::vector<window::Service> services = {};
+  base::Duration drain_max = std::chrono::seconds(30);
+  base::Duration pause_max = std::chrono::seconds(60);
+};
+
 struct System {
   std::string name = {};
   Consistency consistency = Consistency::separate;
+  layer::Spec layer = {};
+  WindowSpec window = {};
   std::vector<DatabaseSpec> databases = {};
+  std::vector<layer::Elsewhere> elsewhere = {};  // what of it cannot be read
 };
+
+// Where the system has a layer: adds the databases that the layer's own settings name. Those that
+// are there already by the same name stand for another way to the same database.
+Result<void> add_databases_of_layer(System& system, layer::Unreadable unreadable);
 
 std::string_view name_of(Consistency consistency);
 Result<Consistency> consistency_named(std::string_view name);

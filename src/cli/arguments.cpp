@@ -104,14 +104,37 @@ class Parser {
                        "read at most so much a second, for example 20MiB")
           ->transform(CLI::AsSizeValue(false));
       add_reading_options(command, options->reading);
+      add_properties_options(command, options->properties);
+      add_window_options(command, options->window);
       command->footer(
           "\nExamples:\n  stillpoint backup /srv/bank.db --label before-upgrade\n"
-          "  stillpoint backup shop        # a system of stillpoint.yaml");
+          "  stillpoint backup shop        # a system of stillpoint.yaml\n"
+          "  stillpoint backup --properties database.properties      # ScalarDB's databases");
     }
     auto [command, options] =
         add<PlanCommand>("plan", "Show what a backup would do, and why; touch nothing");
     command->add_option("WHAT", options->what, "systems or URLs, as for backup");
     add_reading_options(command, options->reading);
+    add_properties_options(command, options->properties);
+    add_window_options(command, options->window);
+  }
+
+  static void add_properties_options(CLI::App* command, PropertiesOptions& options) {
+    command
+        ->add_option("--properties", options.properties,
+                     "the databases that ScalarDB's properties in this file name (repeatable: one "
+                     "system of several applications)")
+        ->allow_extra_args(false);
+    command->add_option("--system", options.system,
+                        "the system's name with --properties; else that of the file");
+  }
+
+  static void add_window_options(CLI::App* command, WindowOptions& options) {
+    command
+        ->add_option("--window", options.kind,
+                     "what holds commits still under a layer: auto, gate or pause (default: auto)")
+        ->check(CLI::IsMember({"auto", "gate", "pause"}));
+    add_target_options(command, options.target);
   }
 
   static void add_reading_options(CLI::App* command, ReadingOptions& options) {
@@ -160,6 +183,7 @@ class Parser {
         "verify", "Restore a backup to a scratch place, check it, and remove it (a drill)");
     command->add_option("BACKUP", options->backup, std::string(backup_help) + ". Default: latest");
     command->add_option("--scratch", options->scratch, "a folder with room for the databases");
+    add_properties_options(command, options->properties);
     command->add_option("-j,--jobs", options->jobs, "how much to restore at once")
         ->check(CLI::Range(1, 64));
   }
@@ -192,6 +216,9 @@ class Parser {
                       "fill the existing, empty database instead of replacing it");
     command->add_flag("--no-owner", options->no_owner,
                       "all belongs to who restores; no privileges are restored");
+    command->add_flag("--alone", options->alone,
+                      "although other databases of the backup's layer stay as they are");
+    add_properties_options(command, options->properties);
     command->footer(
         "\nWhat is replaced is kept beside it as NAME_before_TIME.\n\nExamples:\n"
         "  stillpoint restore latest                       # to where it came from\n"

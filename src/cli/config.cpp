@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/config.h"
 
+#include <charconv>
 #include <filesystem>
 #include <functional>
 #include <map>
@@ -15,6 +16,22 @@
 
 namespace stillpoint::cli {
 namespace {
+
+// "200ms", "10s", "2m", "1h".
+Result<base::Duration> duration_of(const std::string& text) {
+  static const std::map<std::string, double> seconds = {
+      {"ms", 0.001}, {"s", 1}, {"m", 60}, {"h", 3600}};
+  constexpr double seconds_max = 86'400;
+  double number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  const auto unit = seconds.find(std::string(end, text.data() + text.size()));
+  if (error == std::errc() && unit != seconds.end() && number > 0 &&
+      number * unit->second <= seconds_max) {
+    return std::chrono::duration_cast<base::Duration>(
+        std::chrono::duration<double>(number * unit->second));
+  }
+  return fail(Errc::invalid, "'{}' is no time up to a day", base::printable(text));
+}
 
 // Reads one value and stores it where it belongs.
 using Reader = std::function<Result<void>(const YAML::Node&)>;
@@ -123,22 +140,78 @@ class ConfigParser {
     return for_each(node, "systems",
                     [&](const std::string& name, const YAML::Node& key,
                         const YAML::Node& value) -> Result<void> {
-                      backup::System system;
+                      ConfiguredSystem configured;
+                      backup::System& system = configured.system;
                       system.name = name;
                       if (const auto good = backup::check_system_name(name); !good) {
                         return wrong(key.Mark(), good.error().message, "rename it");
                       }
-                      TRY(read_system(value, system));
-                      if (system.databases.empty()) {
-                        return wrong(key.Mark(), "system " + name + " has no databases",
-                                     "name them: databases: {accounts: /srv/accounts.db}");
-                      }
-                      config_.systems.push_back(std::move(system));
+                      TRY(read_system(value, configured));
+                      TRY(check_system(key.Mark(), system));
+                      config_.systems.push_back(std::move(configured));
                       return {};
                     });
   }
 
-  Result<void> read_system(const YAML::Node& node, backup::System& system) {
+  // What a system of that layer needs.
+  Result<void> check_system(const YAML::Mark& at, const backup::System& system) const {
+    const layer::Spec& layer = system.layer;
+    const std::string what = "system " + system.name;
+    if (layer.any() && layer.properties.empty()) {
+      const bool dl = layer.kind == "scalardl";
+      return wrong(at, what + " has no properties",
+                   dl ? "name the Ledger's file: ledger: /etc/scalardl/ledger.properties"
+                      : "name ScalarDB's file: properties: /etc/bank/database.properties");
+    }
+    if (layer.kind != "scalardl" && !layer.auditor_properties.empty()) {
+      return wrong(at, what + " has an auditor, but not the layer scalardl", "layer: scalardl");
+    }
+    if (!layer.any() && !layer.properties.empty()) {
+      return wrong(at, what + " has properties, but no layer", "add layer: scalardb");
+    }
+    if (layer.any() || !system.databases.empty()) return {};
+    return wrong(at, what + " has no databases",
+                 "name them: databases: {accounts: /srv/accounts.db}");
+  }
+
+  Reader texts_into(std::vector<std::string>& place) {
+    return [this, &place](const YAML::Node& node) -> Result<void> {
+      if (node.IsSequence()) return list_into(place)(node);
+      return text_into(place.emplace_back())(node);
+    };
+  }
+
+  Reader flag_into(bool& place) {
+    return [this, &place](const YAML::Node& node) -> Result<void> {
+      if (node.IsScalar() && YAML::convert<bool>::decode(node, place)) return {};
+      return wrong(node.Mark(), "true or false is expected here");
+    };
+  }
+
+  Reader time_into(base::Duration& place) {
+    return [this, &place](const YAML::Node& node) -> Result<void> {
+      std::string text;
+      TRY(text_into(text)(node));
+      const auto time = duration_of(text);
+      if (!time) return wrong(node.Mark(), time.error().message, "write 200ms, 10s, 2m or 1h");
+      place = *time;
+      return {};
+    };
+  }
+
+  Reader layer_into(std::string& place) {
+    return [this, &place](const YAML::Node& node) -> Result<void> {
+      TRY(text_into(place)(node));
+      if (place == "none" || place == "scalardb" || place == "scalardl") return {};
+      return wrong(node.Mark(), fmt::format("layer '{}' is not supported", base::printable(place)),
+                   "this version knows scalardb, scalardl and none");
+    };
+  }
+
+  Result<void> read_system(const YAML::Node& node, ConfiguredSystem& configured) {
+    backup::System& system = configured.system;
+    const YAML::Node layer = node.IsMap() ? node["layer"] : YAML::Node();
+    layered_ = layer && layer.IsScalar() && layer.Scalar() != "none";
     const auto consistency = [&](const YAML::Node& n) -> Result<void> {
       std::string text;
       TRY(text_into(text)(n));
@@ -147,20 +220,46 @@ class ConfigParser {
       system.consistency = *known;
       return {};
     };
-    const auto layer = [&](const YAML::Node& n) -> Result<void> {
-      std::string text;
-      TRY(text_into(text)(n));
-      if (text != "none") {
-        return wrong(n.Mark(), fmt::format("layer '{}' is not supported", base::printable(text)),
-                     "this version knows the layer 'none'");
-      }
-      return {};
-    };
     return read_map(
         node, "system " + system.name,
-        {{"layer", layer}, {"consistency", consistency}, {"databases", [&](const YAML::Node& n) {
-                                                            return read_databases(n, system);
-                                                          }}});
+        {{"layer", layer_into(system.layer.kind)},
+         {"properties", texts_into(system.layer.properties)},
+         {"ledger", texts_into(system.layer.properties)},
+         {"auditor", texts_into(system.layer.auditor_properties)},
+         {"window", [&](const YAML::Node& n) { return read_window(n, configured); }},
+         {"consistency", consistency},
+         {"databases", [&](const YAML::Node& n) { return read_databases(n, system); }}});
+  }
+
+  Result<void> read_window(const YAML::Node& node, ConfiguredSystem& configured) {
+    backup::WindowSpec& window = configured.system.window;
+    const auto use = [&](const YAML::Node& n) -> Result<void> {
+      std::string text;
+      TRY(text_into(text)(n));
+      const auto kind = backup::window_kind_named(text);
+      if (!kind) return wrong(n.Mark(), kind.error().message);
+      window.kind = *kind;
+      return {};
+    };
+    return read_map(node, "window of " + configured.system.name,
+                    {{"use", use},
+                     {"wait_max", time_into(window.wait_max)},
+                     {"hold_max", time_into(window.hold_max)},
+                     {"pause", [&](const YAML::Node& n) { return read_pause(n, configured); }}});
+  }
+
+  Result<void> read_pause(const YAML::Node& node, ConfiguredSystem& configured) {
+    backup::WindowSpec& window = configured.system.window;
+    PauseTarget& target = configured.pause;
+    return read_map(node, "pause of " + configured.system.name,
+                    {{"srv", texts_into(target.srv)},
+                     {"addresses", texts_into(target.addresses)},
+                     {"tls", flag_into(target.tls)},
+                     {"ca_root_cert_path", text_into(target.ca_path)},
+                     {"override_authority", text_into(target.authority)},
+                     {"dns_server", text_into(target.dns_server)},
+                     {"drain_max", time_into(window.drain_max)},
+                     {"hold_max", time_into(window.pause_max)}});
   }
 
   Result<void> read_databases(const YAML::Node& node, backup::System& system) {
@@ -187,12 +286,13 @@ class ConfigParser {
                   {"password_command", text_into(spec.address.password_command)},
                   {"tables", list_into(spec.choice.tables)},
                   {"exclude_tables", list_into(spec.choice.exclude)}}));
-    if (!spec.address.url.empty()) return {};
+    if (!spec.address.url.empty() || layered_) return {};
     return wrong(node.Mark(), "database " + spec.name + " has no url", "add one: url: ...");
   }
 
   std::string path_;
   Config config_;
+  bool layered_ = false;  // the system that is being read has a layer, which names databases
 };
 
 }  // namespace

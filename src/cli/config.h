@@ -7,8 +7,16 @@
 
 #include "backup/system.h"
 #include "base/result.h"
+#include "cli/options.h"
 
 namespace stillpoint::cli {
+
+// As it stands in the file: who is paused is not looked up, and databases that a layer's own
+// settings name are not there yet (session.h: find_systems).
+struct ConfiguredSystem {
+  backup::System system = {};
+  PauseTarget pause = {};
+};
 
 struct Config {
   std::string path = {};  // empty: there was no file
@@ -18,7 +26,7 @@ struct Config {
   std::string compression = {};
   int pack_mib = 0;
   std::string state_dir = {};
-  std::vector<backup::System> systems = {};
+  std::vector<ConfiguredSystem> systems = {};
 };
 
 // The file that --config names, else ./stillpoint.yaml, else /etc/stillpoint/stillpoint.yaml, else

@@ -30,6 +30,30 @@ struct ReadingOptions {
   double snapshot_max_hours = 24;
 };
 
+// Whose instances are paused.
+struct PauseTarget {
+  std::vector<std::string> srv = {};        // names of SRV records
+  std::vector<std::string> addresses = {};  // HOST:PORT
+  bool tls = false;
+  std::string ca_path = {};
+  std::string ca_pem = {};
+  std::string authority = {};
+  std::string dns_server = {};  // IP:PORT; empty: the system's
+  bool any() const { return !srv.empty() || !addresses.empty(); }
+};
+
+// A system by the properties of its ScalarDB applications, without stillpoint.yaml.
+struct PropertiesOptions {
+  std::vector<std::string> properties = {};
+  std::string system = {};  // its name; empty: the first file's
+};
+
+// How commits are held still. What is not given is as configured.
+struct WindowOptions {
+  std::string kind = {};  // auto, gate, pause
+  PauseTarget target = {};
+};
+
 struct InitCommand {};
 
 struct BackupCommand {
@@ -40,11 +64,15 @@ struct BackupCommand {
   bool allow_unproven = false;
   ReadingOptions reading = {};
   std::uint64_t bytes_per_second = 0;
+  PropertiesOptions properties = {};
+  WindowOptions window = {};
 };
 
 struct PlanCommand {
   std::vector<std::string> what = {};
   ReadingOptions reading = {};
+  PropertiesOptions properties = {};
+  WindowOptions window = {};
 };
 
 struct ListCommand {
@@ -74,6 +102,7 @@ struct VerifyCommand {
   std::string backup = "latest";
   std::string scratch = {};
   unsigned jobs = 0;
+  PropertiesOptions properties = {};
 };
 
 struct RestoreCommand {
@@ -89,6 +118,8 @@ struct RestoreCommand {
   bool undo = false;
   bool in_place = false;
   bool no_owner = false;
+  bool alone = false;  // part of what belongs together
+  PropertiesOptions properties = {};
 };
 
 struct CleanupCommand {
@@ -99,17 +130,6 @@ struct CleanupCommand {
 
 struct StorageCheckCommand {
   std::string url = {};
-};
-
-// Whose instances are paused.
-struct PauseTarget {
-  std::vector<std::string> srv = {};        // names of SRV records
-  std::vector<std::string> addresses = {};  // HOST:PORT
-  bool tls = false;
-  std::string ca_path = {};
-  std::string ca_pem = {};
-  std::string authority = {};
-  std::string dns_server = {};  // IP:PORT; empty: the system's
 };
 
 enum class AdminAction { pause, unpause, check_paused, stats };

@@ -1,18 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/session.h"
 
-#include <algorithm>
 #include <cstdlib>
-#include <filesystem>
 
 #include <unistd.h>
 
 #include "base/file.h"
 #include "base/log.h"
-#include "base/text.h"
 #include "cli/password.h"
 #include "cli/progress_display.h"
-#include "database/target.h"
 #include "storage/decorators/retrying.h"
 
 namespace stillpoint::cli {
@@ -21,12 +17,6 @@ namespace {
 std::string environment(const char* name) {
   const char* value = std::getenv(name);
   return value == nullptr ? "" : value;
-}
-
-bool looks_like_url(const std::string& word) {
-  std::error_code ignored;
-  return word.find('/') != std::string::npos || word.find(':') != std::string::npos ||
-         std::filesystem::exists(word, ignored) || database::kind_of(word).has_value();
 }
 
 }  // namespace
@@ -66,45 +56,6 @@ Result<Reading> open_for_reading(const Session& session, bool with_index) {
   }
   if (with_index) TRY(reading.repository->load_index(session.stop));
   return reading;
-}
-
-Result<std::vector<backup::System>> find_systems(const Session& session,
-                                                 const std::vector<std::string>& what) {
-  const std::vector<backup::System>& known = session.config.systems;
-  if (what.empty() && known.empty()) {
-    return fail(Error{Errc::invalid, "nothing was named to back up",
-                      "name a database (stillpoint backup /srv/bank.db) or write stillpoint.yaml"});
-  }
-  if (what.empty()) return known;
-  std::vector<backup::System> systems;
-  for (const std::string& word : what) {
-    const auto at = std::find_if(known.begin(), known.end(),
-                                 [&](const backup::System& s) { return s.name == word; });
-    if (at != known.end()) {
-      systems.push_back(*at);
-    } else if (looks_like_url(word)) {
-      systems.push_back(TRY(backup::system_of_url(word)));
-    } else {
-      std::vector<std::string> names;
-      for (const backup::System& system : known) names.push_back(system.name);
-      const std::string near = base::closest(word, names);
-      return fail(
-          Error{Errc::not_found,
-                fmt::format("'{}' is neither a system nor a database", base::printable(word)),
-                !near.empty()   ? "did you mean '" + near + "'?"
-                : names.empty() ? "give a file or a URL, or describe it in stillpoint.yaml"
-                                : "known systems: " + base::join(names, ", ")});
-    }
-  }
-  return systems;
-}
-
-std::vector<backup::DatabaseSpec> known_databases(const Session& session) {
-  std::vector<backup::DatabaseSpec> all;
-  for (const backup::System& system : session.config.systems) {
-    for (const backup::DatabaseSpec& spec : system.databases) all.push_back(spec);
-  }
-  return all;
 }
 
 database::ReadOptions read_options(const ReadingOptions& options) {

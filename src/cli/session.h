@@ -8,10 +8,10 @@
 #include <string>
 #include <vector>
 
-#include "backup/system.h"
 #include "base/result.h"
 #include "cli/config.h"
 #include "cli/options.h"
+#include "database/database.h"
 #include "job/job.h"
 #include "repository/lock.h"
 #include "repository/repository.h"
@@ -35,13 +35,6 @@ struct Reading {
   std::unique_ptr<repository::Lock> lock;  // last: released before the repository goes
 };
 Result<Reading> open_for_reading(const Session& session, bool with_index);
-
-// The systems that the words of a command line name: systems of the configuration, or URLs.
-Result<std::vector<backup::System>> find_systems(const Session& session,
-                                                 const std::vector<std::string>& what);
-
-// Every database of the configuration.
-std::vector<backup::DatabaseSpec> known_databases(const Session& session);
 
 // How to read databases, from the command line.
 database::ReadOptions read_options(const ReadingOptions& options);

@@ -148,7 +148,7 @@ class Server:
         self.data = data or self.folder.path / "data"
         self.socket = self.folder.path
         self.log = self.folder.path / "log"
-        self.settings = {**SETTINGS, **(settings or {})}
+        self.given, self.settings = settings, {**SETTINGS, **(settings or {})}
         self.bin = self.private_bin(extensions) if extensions else BIN
         self.process = None
         if fresh:
@@ -304,6 +304,27 @@ class Server:
         path = self.folder.path / name
         path.mkdir()
         return give(path)
+
+
+def standby(test, server):
+    """A server that follows another one, and has all that is there now."""
+    with open(server.data / "pg_hba.conf", "a", encoding="ascii") as access:
+        access.write("host replication all 127.0.0.1/32 trust\n")
+    server.reload()
+    folder = Folder()
+    test.addCleanup(folder.remove)
+    data = folder.path / "data"
+    server.tool("pg_basebackup", "-D", data, "-R", "-c", "fast", "-X", "stream", "-h", "127.0.0.1")
+    for path in [data, *data.rglob("*")]:
+        give(path, 0o700 if path.is_dir() else 0o600)
+    follower = Server(test, server.given, data=data, fresh=False)
+    now = server.psql("SELECT pg_current_wal_lsn()")
+    until = time.monotonic() + START_MAX
+    while follower.psql(f"SELECT pg_last_wal_replay_lsn() >= '{now}'") != "t":
+        if time.monotonic() > until:
+            raise AssertionError(f"the standby does not catch up: {follower.tail()}")
+        time.sleep(0.05)
+    return follower
 
 
 def is_alive(pid):

@@ -151,27 +151,9 @@ class Rights(postgres_case.PostgresCase):
 
     def test_standby(self):
         """A server that replays another's log: read, and told so."""
-        self.server.psql("GRANT pg_read_all_data TO backup; CREATE ROLE copier REPLICATION LOGIN")
-        (self.server.data / "pg_hba.conf").write_text(
-            postgres.TRUST + "host replication all 127.0.0.1/32 trust\n")
-        self.server.reload()
-        standby = self.standby()
+        self.server.psql("GRANT pg_read_all_data TO backup")
+        standby = postgres.standby(self, self.server)
         backup = self.backup(standby.url("shop"))["backup"]
         self.assert_same(self.url("shop"), self.restored(backup, "copy"))
         self.fails("restore", backup, "--to", standby.url("other"), "--yes",
                    expect=support.FAILURE, says=["standby"])
-
-    def standby(self):
-        folder = postgres.Folder()
-        self.addCleanup(folder.remove)
-        self.server.tool("pg_basebackup", "-D", folder.path / "data", "-R", "-c", "fast", "-X",
-                         "stream", "-h", "127.0.0.1")
-        for path in [folder.path / "data", *(folder.path / "data").rglob("*")]:
-            postgres.give(path, 0o700 if path.is_dir() else 0o600)
-        standby = self.new_server(data=folder.path / "data", fresh=False)
-        until = time.monotonic() + 60
-        while (standby.psql("SELECT pg_last_wal_replay_lsn()")
-               < self.server.psql("SELECT pg_current_wal_lsn()")):
-            self.assertLess(time.monotonic(), until, "the standby does not catch up")
-            time.sleep(0.05)
-        return standby

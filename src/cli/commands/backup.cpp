@@ -2,11 +2,13 @@
 #include <nlohmann/json.hpp>
 
 #include "backup/backup_job.h"
+#include "backup/window_copies.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "cli/commands/commands.h"
 #include "cli/exit_code.h"
 #include "cli/output.h"
+#include "cli/systems.h"
 #include "cli/window.h"
 
 namespace stillpoint::cli {
@@ -14,6 +16,24 @@ namespace {
 
 using backup::BackupOutcome;
 using backup::DatabaseEntry;
+
+// How long others stood still: asked to let go; by the gate's last try, or the pause.
+std::optional<base::Duration> stood_still(const backup::Manifest& m) {
+  if (!m.gate.empty()) return m.gate.back().waited + m.gate.back().held;
+  if (m.window) {
+    return std::chrono::duration_cast<base::Duration>(m.window->pause.let_go -
+                                                      m.window->pause.asked);
+  }
+  return std::nullopt;
+}
+
+Json window_json(const backup::Manifest& m) {
+  const auto time = stood_still(m);
+  if (!time) return nullptr;
+  return {{"kind", m.window ? "pause" : "gate"},
+          {"tries", std::max<std::size_t>(m.gate.size(), 1)},
+          {"held_us", std::chrono::duration_cast<std::chrono::microseconds>(*time).count()}};
+}
 
 Json json_of(const BackupOutcome& outcome, std::chrono::steady_clock::duration took) {
   Json databases = Json::array();
@@ -32,6 +52,9 @@ Json json_of(const BackupOutcome& outcome, std::chrono::steady_clock::duration t
           {"label", outcome.manifest.label},
           {"verdict", backup::name_of(outcome.manifest.verdict)},
           {"consistency", backup::name_of(outcome.manifest.consistency)},
+          {"layer", outcome.manifest.layer},
+          {"branch", backup::name_of(outcome.manifest.branch)},
+          {"window", window_json(outcome.manifest)},
           {"databases", databases},
           {"left_out", backup::left_out(outcome.manifest)},
           {"bytes_read", outcome.bytes_read},
@@ -55,6 +78,11 @@ std::string text_of(const BackupOutcome& outcome, std::chrono::steady_clock::dur
                         base::display_bytes(entry.bytes()), base::display_count(rows),
                         rows == 1 ? "" : "s", tables, tables == 1 ? "" : "s",
                         base::display_duration(entry.open_time));
+  }
+  if (const auto time = stood_still(m); time) {
+    text += fmt::format("  {} for {}, from asking to letting go\n",
+                        m.window ? "applications were paused" : "commits were held",
+                        base::display_duration(*time));
   }
   for (const std::string& what : backup::left_out(m)) text += "  LEFT OUT: " + what + "\n";
   const double seconds = std::max(std::chrono::duration<double>(took).count(), 1e-3);
@@ -85,9 +113,13 @@ Result<backup::BackupOptions> options_of(const BackupCommand& command, const Con
 }  // namespace
 
 Result<int> run(const BackupCommand& command, const Session& session) {
-  const auto systems = TRY(find_systems(session, command.what));
-  const backup::BackupOptions options = TRY(options_of(command, session.config));
+  const auto systems =
+      TRY(find_systems(session, {command.what, command.properties, command.window, {}}));
+  backup::BackupOptions options = TRY(options_of(command, session.config));
   const auto repository = TRY(open_repository(session));
+  backup::WindowCopies copies(*repository);
+  options.pause = TRY(pause_options(session));
+  options.pause.copies = &copies;
   if (const auto let_go = let_go_by_repository(session, *repository); !let_go) {
     log(LogLevel::warning, "{} ({})", let_go.error().message, let_go.error().advice);
   }

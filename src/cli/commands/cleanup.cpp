@@ -7,6 +7,7 @@
 #include "cli/commands/commands.h"
 #include "cli/exit_code.h"
 #include "cli/output.h"
+#include "cli/systems.h"
 #include "database/target.h"
 
 namespace stillpoint::cli {
@@ -24,7 +25,7 @@ struct Found {
 
 Result<std::vector<Found>> find_leftovers(const CleanupCommand& command, const Session& session) {
   std::vector<Found> all;
-  for (const backup::System& system : TRY(find_systems(session, command.what))) {
+  for (const backup::System& system : TRY(find_systems(session, {command.what, {}, {}, {}}))) {
     for (const backup::DatabaseSpec& spec : system.databases) {
       const std::string doing = "look for leftovers of " + spec.name;
       const database::Kind* kind = TRY_DURING(doing, database::kind_of(spec.address.url));

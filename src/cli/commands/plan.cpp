@@ -6,6 +6,7 @@
 #include "cli/commands/commands.h"
 #include "cli/exit_code.h"
 #include "cli/output.h"
+#include "cli/systems.h"
 
 namespace stillpoint::cli {
 namespace {
@@ -22,10 +23,12 @@ Json json_of(const backup::Plan& plan) {
                            {"writers_wait", able.writers_wait},
                            {"write_mark", able.write_mark},
                            {"hold_writes", able.hold_writes},
+                           {"hold_whole", able.hold_whole},
                            {"readers", able.readers}}}});
   }
   return {{"type", "plan"},
           {"system", plan.system.name},
+          {"layer", plan.system.layer.kind},
           {"branch", backup::name_of(plan.branch)},
           {"reason", plan.reason},
           {"steps", plan.steps},
@@ -45,7 +48,8 @@ std::string text_of(const backup::Plan& plan) {
 }  // namespace
 
 Result<int> run(const PlanCommand& command, const Session& session) {
-  for (const backup::System& system : TRY(find_systems(session, command.what))) {
+  for (const backup::System& system :
+       TRY(find_systems(session, {command.what, command.properties, command.window, {}}))) {
     const backup::Plan plan =
         TRY_DURING("plan a backup of " + system.name,
                    backup::make_plan(system, read_options(command.reading), session.stop));

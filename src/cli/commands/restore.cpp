@@ -10,6 +10,7 @@
 #include "cli/commands/commands.h"
 #include "cli/exit_code.h"
 #include "cli/output.h"
+#include "cli/systems.h"
 
 namespace stillpoint::cli {
 namespace {
@@ -50,12 +51,13 @@ Result<backup::RestoreRequest> request_of(const RestoreCommand& command,
                                           const Session& session) {
   backup::RestoreRequest request;
   request.databases = command.databases;
-  request.known = known_databases(session);
+  request.known = known_databases(session, command.properties);
   request.options.writers = command.jobs;
   request.options.force = command.force;
   request.options.resume = command.resume;
   request.options.in_place = command.in_place;
   request.options.no_owner = command.no_owner;
+  request.alone = command.alone;
   for (const std::string& table : command.tables) {
     request.options.tables.push_back(TRY(table_choice_of(table)));
   }
@@ -176,7 +178,8 @@ Result<int> finish_switches(const RestoreCommand& command, const Session& sessio
                       "to go on with what a killed restore has staged, name its backup: "
                       "stillpoint restore BACKUP --resume"});
   }
-  backup::FinishRequest request{known_databases(session), command.force, command.undo};
+  backup::FinishRequest request{known_databases(session, command.properties), command.force,
+                                command.undo};
   for (const std::string& to : command.to) {
     request.known.insert(request.known.begin(), {{}, {destination_of(to).url, {}, {}}, {}});
   }

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
 #include <array>
 #include <cstdlib>
 #include <ctime>
@@ -12,6 +13,7 @@
 #include "cli/commands/commands.h"
 #include "cli/exit_code.h"
 #include "cli/output.h"
+#include "cli/systems.h"
 #include "cli/window.h"
 
 namespace stillpoint::cli {
@@ -63,16 +65,21 @@ backup::EndpointSpec endpoint_of(const std::string& word) {
 Result<backup::RestorePointRequest> request_of(const RestorePointCommand& command,
                                                const Session& session) {
   backup::RestorePointRequest request;
-  request.services = TRY(services_of(command.target));
+  if (command.target.any()) request.services = TRY(services_of(command.target));
   request.system = command.system;
   request.label = command.label;
   if (!command.what.empty()) {
-    const std::vector<backup::System> systems = TRY(find_systems(session, command.what));
+    const std::vector<backup::System> systems =
+        TRY(find_systems(session, {command.what, {}, {}, layer::Unreadable::listed}));
     if (request.system.empty() && systems.size() == 1) request.system = systems[0].name;
     for (const backup::System& system : systems) {
       for (const auto& spec : system.databases) request.databases.push_back(spec);
+      for (const auto& one : system.elsewhere) request.elsewhere.push_back(one);
+      if (command.target.any()) continue;
+      for (const auto& service : system.window.services) request.services.push_back(service);
     }
   }
+  if (request.services.empty()) request.services = TRY(services_of(command.target));  // says why
   if (request.system.empty()) request.system = "restore-points";
   for (const std::string& word : command.clocks) request.endpoints.push_back(endpoint_of(word));
   request.endpoints_ca = command.clock_ca;
@@ -128,7 +135,10 @@ std::string text_of(const RestorePointOutcome& outcome) {
     }
     text += "\n";
   }
-  if (m.databases.empty()) {
+  const bool by_time = std::any_of(m.evidence.begin(), m.evidence.end(), [](const auto& one) {
+    return one.kind == "not_examined";
+  });
+  if (by_time) {
     const auto left = (window.pause.end - window.pause.begin - std::chrono::seconds(1)) / 2;
     text += fmt::format("  the middle: {}, good for clocks that differ from ours by {} at most\n",
                         base::format_time(window.middle()),

@@ -10,6 +10,7 @@
 #include "cli/commands/commands.h"
 #include "cli/exit_code.h"
 #include "cli/output.h"
+#include "cli/systems.h"
 
 namespace stillpoint::cli {
 namespace {
@@ -50,7 +51,7 @@ Result<int> run(const VerifyCommand& command, const Session& session) {
   }
   const Scratch scratch = TRY(Scratch::make(parent));
   backup::RestoreRequest request;
-  request.known = known_databases(session);
+  request.known = known_databases(session, command.properties);
   request.options.writers = command.jobs;
   const auto begin = std::chrono::steady_clock::now();
   std::vector<backup::RestoredDatabase> done;

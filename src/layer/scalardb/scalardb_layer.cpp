@@ -2,7 +2,8 @@
 #include "layer/scalardb/scalardb_layer.h"
 
 #include <algorithm>
-#include <optional>
+#include <set>
+#include <utility>
 
 #include "base/text.h"
 #include "layer/scalardb/proof.h"
@@ -13,55 +14,74 @@ namespace {
 
 class ScalardbLayer final : public Layer {
  public:
-  explicit ScalardbLayer(Settings settings) : settings_(std::move(settings)) {}
+  explicit ScalardbLayer(LayerSpec spec)
+      : spec_(std::move(spec)), proof_(ProofOptions{.one_phase_commit = one_phase_commit()}) {}
 
-  std::string name() const override { return "scalardb"; }
+  std::string name() const override { return spec_.name; }
+  bool always_pauses() const override { return spec_.always_pauses; }
 
   std::vector<Place> places() const override {
     std::vector<Place> places;
-    for (const Storage& storage : settings_.storages) places.push_back({storage.name, storage.url});
+    for (const Settings& settings : spec_.installations) {
+      for (const Storage& storage : settings.storages) {
+        const bool known = std::any_of(places.begin(), places.end(),
+                                       [&](const Place& p) { return p.name == storage.name; });
+        if (!known) places.push_back({storage.name, storage.url});
+      }
+    }
     return places;
   }
 
+  std::vector<Elsewhere> elsewhere() const override {
+    std::vector<Elsewhere> all;
+    for (const Settings& settings : spec_.installations) {
+      for (const OtherStorage& one : settings.others) all.push_back({one.name, one.kind});
+    }
+    return all;
+  }
+
   Result<void> examine(const std::vector<Member>& members) override {
-    for (const Member& member : members) {
-      auto tables = read_tables(*member.database, settings_.system_namespace);
-      if (!tables && tables.error().code != Errc::not_found) {
-        return fail(std::move(tables.error()).during("ScalarDB's metadata in " + member.name));
-      }
-      if (!tables) {
-        warnings_.push_back(member.name + " has no metadata of ScalarDB (namespace " +
-                            settings_.system_namespace + "): no table of it is ScalarDB's");
-        continue;
-      }
-      for (Table& table : *tables) {
-        if (table.coordinator) TRY(note_coordinator(member, table));
-        tables_.push_back({member.name, std::move(table)});
+    std::set<std::pair<std::string, std::string>> seen;
+    for (const Settings& settings : spec_.installations) {
+      for (const Member& member : members) {
+        if (!stores_in(settings, member.name)) continue;
+        if (!seen.insert({member.name, settings.system_namespace}).second) continue;
+        TRY(examine_one(settings, member));
       }
     }
     return check_coordinators();
   }
 
   std::vector<database::Setting> settings() const override {
-    const auto word = [](bool on) { return on ? "on" : "off"; };
-    std::vector<database::Setting> all = {
-        {"metadata_namespace", settings_.system_namespace},
-        {"one_phase_commit", word(settings_.one_phase_commit)},
-        {"group_commit", word(settings_.group_commit)},
-        {"async_commit", word(settings_.async_commit)},
-        {"write_set_logging", word(settings_.write_set_logging)},
+    const auto any = [&](bool Settings::* flag) {
+      return std::any_of(spec_.installations.begin(), spec_.installations.end(),
+                         [&](const Settings& one) { return one.*flag; })
+                 ? "on"
+                 : "off";
     };
-    for (const Placed& one : tables_) {
-      if (!one.table.coordinator) continue;
-      all.push_back({"coordinator", one.table.name_space + " in " + one.member});
+    std::vector<std::string> namespaces;
+    for (const Settings& one : spec_.installations) {
+      if (std::find(namespaces.begin(), namespaces.end(), one.system_namespace) ==
+          namespaces.end()) {
+        namespaces.push_back(one.system_namespace);
+      }
     }
-    return all;
+    std::vector<std::string> coordinators;
+    for (const Placed& one : tables_) {
+      if (one.table.coordinator) coordinators.push_back(one.table.name_space + " in " + one.member);
+    }
+    return {{"metadata_namespace", base::join(namespaces, ", ")},
+            {"coordinators", base::join(coordinators, ", ")},
+            {"one_phase_commit", any(&Settings::one_phase_commit)},
+            {"group_commit", any(&Settings::group_commit)},
+            {"async_commit", any(&Settings::async_commit)},
+            {"write_set_logging", any(&Settings::write_set_logging)}};
   }
 
   std::vector<std::string> warnings() const override { return warnings_; }
 
   std::string gate_refusal() const override {
-    if (!settings_.one_phase_commit) return {};
+    if (!one_phase_commit()) return {};
     return "one_phase_commit.enabled is true: transactions on one database commit without the "
            "coordinator, and are not held by its lock";
   }
@@ -70,27 +90,24 @@ class ScalardbLayer final : public Layer {
     return coordinators_;
   }
 
-  Result<void> watch(const std::vector<Member>& members, const Cut& cut) override {
-    proof_.emplace(cut, ProofOptions());
-    for (const Member& member : members) {
-      std::vector<database::Watch> watches;
-      for (const Placed& one : tables_) {
-        if (one.member != member.name) continue;
-        const std::string shown = one.table.name_space + "." + one.table.name;
-        const std::string stored =
-            stored_name(*member.database, one.table.name_space, one.table.name);
-        if (one.table.coordinator) {
-          watches.push_back(proof_->coordinator(stored, shown, one.table.group_commit));
-        } else if (one.table.transactional) {
-          watches.push_back(proof_->records(stored, shown, one.table.keys));
-        }
+  std::vector<database::Watch> watches(const Member& member) override {
+    std::vector<database::Watch> all;
+    for (const Placed& one : tables_) {
+      if (one.member != member.name) continue;
+      const std::string shown = one.table.name_space + "." + one.table.name;
+      const std::string stored =
+          stored_name(*member.database, one.table.name_space, one.table.name);
+      if (one.table.coordinator) {
+        all.push_back(proof_.coordinator(stored, shown, one.table.group_commit));
+      } else if (one.table.transactional) {
+        all.push_back(proof_.records(stored, shown, one.table.keys));
       }
-      TRY_DURING("watch the records of " + member.name, member.database->watch(std::move(watches)));
     }
-    return {};
+    return all;
   }
 
-  std::vector<Finding> judge() override { return proof_->judge(); }
+  void opened(const Cut& cut) override { proof_.opened(cut); }
+  std::vector<Finding> judge() override { return proof_.judge(); }
 
  private:
   struct Placed {
@@ -98,47 +115,81 @@ class ScalardbLayer final : public Layer {
     Table table = {};
   };
 
-  // Also one that the properties do not name: somebody uses it.
-  Result<void> note_coordinator(const Member& member, const Table& table) {
-    coordinators_[member.name].push_back(
-        stored_name(*member.database, table.name_space, table.name));
-    const bool known = std::any_of(
-        settings_.coordinators.begin(), settings_.coordinators.end(), [&](const Coordinator& one) {
-          return one.name_space == table.name_space && one.storage == member.name;
-        });
-    if (!known) {
-      warnings_.push_back("there is another coordinator, " + table.name_space + " in " +
-                          member.name + ": it is treated like those of the properties");
+  bool one_phase_commit() const {
+    return std::any_of(spec_.installations.begin(), spec_.installations.end(),
+                       [](const Settings& one) { return one.one_phase_commit; });
+  }
+
+  static bool stores_in(const Settings& settings, const std::string& name) {
+    return std::any_of(settings.storages.begin(), settings.storages.end(),
+                       [&](const Storage& storage) { return storage.name == name; });
+  }
+
+  Result<void> examine_one(const Settings& settings, const Member& member) {
+    auto tables = read_tables(*member.database, settings.system_namespace);
+    if (!tables && tables.error().code != Errc::not_found) {
+      return fail(std::move(tables.error()).during("ScalarDB's metadata in " + member.name));
+    }
+    if (!tables) {
+      warnings_.push_back(member.name + " has no metadata of ScalarDB (namespace " +
+                          settings.system_namespace + "): no table of it is ScalarDB's");
+      return {};
+    }
+    for (Table& table : *tables) {
+      if (table.coordinator) note_coordinator(member, table);
+      tables_.push_back({member.name, std::move(table)});
     }
     return {};
+  }
+
+  // Also one that the properties do not name: somebody uses it.
+  void note_coordinator(const Member& member, const Table& table) {
+    coordinators_[member.name].push_back(
+        stored_name(*member.database, table.name_space, table.name));
+    for (const Settings& settings : spec_.installations) {
+      for (const Coordinator& one : settings.coordinators) {
+        if (one.name_space == table.name_space && one.storage == member.name) return;
+      }
+    }
+    warnings_.push_back("there is another coordinator, " + table.name_space + " in " + member.name +
+                        ": it is treated like those of the properties");
   }
 
   Result<void> check_coordinators() const {
-    for (const Coordinator& one : settings_.coordinators) {
-      const bool there = std::any_of(tables_.begin(), tables_.end(), [&](const Placed& placed) {
-        return placed.table.coordinator && placed.member == one.storage &&
-               placed.table.name_space == one.name_space;
-      });
-      if (there) continue;
-      return fail(Error{Errc::not_found,
-                        "the coordinator's table " + base::printable(one.name_space) +
-                            ".state is not in " + one.storage,
-                        "check the properties; the schema loader makes it: --coordinator"});
+    for (const Settings& settings : spec_.installations) {
+      for (const Coordinator& one : settings.coordinators) TRY(check_coordinator(one));
     }
     return {};
   }
 
-  const Settings settings_;
+  Result<void> check_coordinator(const Coordinator& one) const {
+    const bool there = std::any_of(tables_.begin(), tables_.end(), [&](const Placed& placed) {
+      return placed.table.coordinator && placed.member == one.storage &&
+             placed.table.name_space == one.name_space;
+    });
+    if (there) return {};
+    return fail(Error{Errc::not_found,
+                      "the coordinator's table " + base::printable(one.name_space) +
+                          ".state is not in " + one.storage,
+                      "check the properties; the schema loader makes it: --coordinator"});
+  }
+
+  const LayerSpec spec_;
   std::vector<Placed> tables_;
   std::map<std::string, std::vector<std::string>> coordinators_;  // by the member's name
   std::vector<std::string> warnings_;
-  std::optional<Proof> proof_;
+  Proof proof_;
 };
 
 }  // namespace
 
-std::unique_ptr<Layer> make_layer(Settings settings) {
-  return std::make_unique<ScalardbLayer>(std::move(settings));
+std::unique_ptr<Layer> make_layer(LayerSpec spec) {
+  return std::make_unique<ScalardbLayer>(std::move(spec));
+}
+
+Result<std::unique_ptr<Layer>> layer_of(const Spec& spec, Unreadable unreadable) {
+  const Others others = unreadable == Unreadable::listed ? Others::listed : Others::refused;
+  return make_layer({"scalardb", {TRY(read_settings_of(spec.properties, others))}, false});
 }
 
 }  // namespace stillpoint::layer::scalardb

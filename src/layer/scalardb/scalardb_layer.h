@@ -11,7 +11,16 @@
 
 namespace stillpoint::layer::scalardb {
 
-// ScalarDB's Consensus Commit over the databases that the settings name.
-std::unique_ptr<Layer> make_layer(Settings settings);
+// Consensus Commit over the databases that the settings name. Several settings are several
+// installations that are backed up as one; a storage's name stands for one database in all.
+struct LayerSpec {
+  std::string name = "scalardb";
+  std::vector<Settings> installations = {};
+  bool always_pauses = false;
+};
+std::unique_ptr<Layer> make_layer(LayerSpec spec);
+
+// Of its applications' properties.
+Result<std::unique_ptr<Layer>> layer_of(const Spec& spec, Unreadable unreadable);
 
 }  // namespace stillpoint::layer::scalardb

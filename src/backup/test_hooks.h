@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: Apache-2.0
+// For tests that must not pass by luck: openings that take longer than they need, and a commit gate
+// that opens too early. Programs that are built without tests have none of it.
+#pragma once
+
+#include "base/clock.h"
+
+namespace stillpoint::backup {
+
+struct TestHooks {
+  base::Duration opening_gap = {};  // between openings, which happen one after another then
+  bool gate_opens_early = false;    // before the last opening
+};
+
+// From STILLPOINT_TEST_OPENING_GAP_MS, and STILLPOINT_TEST_GATE=early.
+TestHooks test_hooks();
+
+}  // namespace stillpoint::backup
