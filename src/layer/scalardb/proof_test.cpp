@@ -302,7 +302,7 @@ Matcher<Finding> nothing_later() {
 }
 Matcher<Finding> too_new(const Matcher<std::string>& text) {
   return finding(Weight::contradicts_cut, "newer_than_pause",
-                 AllOf(HasSubstr("somebody was not paused"), text));
+                 AllOf(HasSubstr("prepared or committed later than the pause began"), text));
 }
 
 TEST(Proof, NothingIsPreparedInsideAPause) {
@@ -410,9 +410,24 @@ TEST(Proof, OfTooManyRecordsTheRecentOnesAreCompared) {
   }
 }
 
+TEST(Proof, OfTooManyRecordsTheRecentOnesKeepTheirNames) {
+  constexpr int count = 2000;
+  Watched watched(gate(), {.texts_max = 100});
+  for (int i = 0; i < count; ++i) {
+    watched.committed(std::to_string(i), "T" + std::to_string(i), time_of(i, count),
+                      time_of(i, count));
+  }
+  for (int i = 10; i < count - 1; ++i)
+    watched.state("T" + std::to_string(i), "3", time_of(i, count));
+  EXPECT_THAT(watched.judge(),
+              ElementsAre(without_row(
+                  AllOf(HasSubstr("is record 1999 of bank.accounts, transaction T1999; a record of "
+                                  "bank.accounts; a record of bank.accounts; and 8 more")))));
+}
+
 TEST(Proof, WhereTooLittleCanBeComparedThereIsDoubt) {
   constexpr int count = 2000;
-  Watched watched(gate(), {.states_max = 50});
+  Watched watched(gate(), {.states_max = 30});
   for (int i = 0; i < count; ++i) {
     watched.state("T" + std::to_string(i), "3", time_of(i, count));
     watched.committed(std::to_string(i), "T" + std::to_string(i), time_of(i, count),
