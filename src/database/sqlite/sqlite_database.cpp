@@ -164,6 +164,9 @@ Result<std::vector<Values>> SqliteDatabase::look_up(const std::string& table,
 Result<void> SqliteDatabase::watch(std::vector<Watch> watches) {
   for (Watch& one : watches) {
     TRY_DURING(doing("watch"), check_columns(one.table, one.columns));
+    const bool twice = std::any_of(watches_.begin(), watches_.end(),
+                                   [&](const Watch& known) { return known.table == one.table; });
+    if (twice) return fail(Errc::invalid, "{} is watched twice", base::printable(one.table));
     watches_.push_back(std::move(one));
   }
   return {};

@@ -14,12 +14,12 @@ namespace {
 
 constexpr std::size_t named_max = 3;
 constexpr std::size_t unfinished_max = 100'000;  // without more, less is found, no more
-constexpr std::size_t key_bytes_shown = 80;
+constexpr std::size_t bytes_shown = 80;          // of a key
 // From a transaction's preparation to its commit: states that much older than the records that are
 // looked at are kept.
 constexpr std::chrono::milliseconds commit_max = std::chrono::minutes(10);
 // Where there are so many transactions that less than this can be looked at, it proves nothing.
-constexpr std::chrono::milliseconds window_min = std::chrono::seconds(10);
+constexpr std::chrono::milliseconds window_min = std::chrono::seconds(5);
 
 constexpr std::string_view prepared = "1";
 constexpr std::string_view deleted = "2";
@@ -54,14 +54,20 @@ std::int64_t milliseconds_since_1970(base::Time time) {
   return std::chrono::floor<std::chrono::milliseconds>(time).time_since_epoch().count();
 }
 
-std::string key_text(std::span<const database::Value> keys) {
-  std::vector<std::string> texts;
-  for (const database::Value& key : keys) {
-    const std::string_view value = key.value_or("null");
-    texts.push_back(base::printable(value.substr(0, key_bytes_shown)));
-    if (value.size() > key_bytes_shown) texts.back() += "...";
+constexpr auto older = [](const auto& a, const auto& b) { return a.prepared_at < b.prepared_at; };
+
+std::string shortened(std::string_view text) {
+  return base::printable(text.substr(0, bytes_shown)) + (text.size() > bytes_shown ? "..." : "");
+}
+
+std::string record_text(const std::string& table, std::span<const database::Value> values,
+                        std::size_t id) {
+  std::vector<std::string> keys;
+  for (const database::Value& key : values.subspan(first_key)) {
+    keys.push_back(shortened(key.value_or("null")));
   }
-  return base::join(texts, ", ");
+  return "record " + base::join(keys, ", ") + " of " + base::printable(table) + ", transaction " +
+         shortened(*values[id]);
 }
 
 }  // namespace
@@ -107,8 +113,9 @@ database::Watch Proof::records(const std::string& table, const std::string& show
                                const std::vector<std::string>& keys) {
   std::vector<std::string> columns = record_columns;
   columns.insert(columns.end(), keys.begin(), keys.end());
-  return {table, std::move(columns),
-          [this, shown](Values values) { return see_record(shown, values); }};
+  return {table, std::move(columns), [this, &shown = *tables_.insert(shown).first](Values values) {
+            return see_record(shown, values);
+          }};
 }
 
 Result<void> Proof::see_state(const std::string& shown, Values values) {
@@ -121,7 +128,7 @@ Result<void> Proof::see_state(const std::string& shown, Values values) {
   seen_.with([&](Seen& seen) {
     if (too_new(created_at)) {
       Named& named = state == State::committed ? seen.too_new : seen.aborted_in_pause;
-      named.add("transaction " + base::printable(id) + " in " + base::printable(shown));
+      named.add("transaction " + shortened(id) + " in " + base::printable(shown));
     }
     if (!children.empty()) {
       for (const std::string_view child : split_children(children)) {
@@ -154,9 +161,7 @@ void Proof::see_unfinished(const std::string& shown, Values values) {
   if (prepared_at >= oldest_state_) {
     seen_.with([&](Seen& seen) {
       if (too_new(prepared_at)) {
-        seen.too_new.add("record " + key_text(values.subspan(first_key)) + " of " +
-                         base::printable(shown) + ", transaction " +
-                         base::printable(*values[tx_id]));
+        seen.too_new.add(record_text(shown, values, tx_id));
       }
       if (seen.unfinished.size() < unfinished_max) seen.unfinished.insert(hash_of(*values[tx_id]));
     });
@@ -181,12 +186,15 @@ void Proof::expect(const std::string& shown, Values values, std::size_t id,
       ++seen.given_up;
       return;
     }
-    seen.waiting.push_back({hash, prepared_at, prepared_at == committed_at,
-                            "record " + key_text(values.subspan(first_key)) + " of " +
-                                base::printable(shown) + ", transaction " +
-                                base::printable(transaction.substr(0, key_bytes_shown))});
-    if (seen.waiting.size() > seen.waiting_max) seen.make_room();
+    seen.waiting.push_back({hash, prepared_at, prepared_at == committed_at, &shown,
+                            std::make_unique<std::string>(record_text(shown, values, id))});
+    if (++seen.texts > options_.texts_max) seen.forget_texts();
+    if (seen.waiting.size() > options_.waiting_max) seen.make_room();
   });
+}
+
+std::string Proof::Write::name() const {
+  return text ? *text : "a record of " + base::printable(*table);
 }
 
 // Those whose states have come meanwhile need not wait.
@@ -194,20 +202,32 @@ void Proof::Seen::settle() {
   std::erase_if(waiting, [&](const Write& write) {
     const std::optional<State> state = states.find(write.hash);
     if (!state) return false;
-    *state == State::committed ? static_cast<void>(++with_state) : aborted.add(write.text);
+    *state == State::committed ? static_cast<void>(++with_state) : aborted.add(write.name());
     return true;
   });
 }
 
 // The newer half stays.
 void Proof::Seen::make_room() {
+  const std::size_t before = waiting.size();
   settle();
-  if (waiting.size() <= waiting_max / 2) return;
+  if (waiting.size() <= before / 2) return;
   const auto middle = waiting.begin() + static_cast<std::ptrdiff_t>(waiting.size() / 2);
-  std::nth_element(waiting.begin(), middle, waiting.end(),
-                   [](const Write& a, const Write& b) { return a.prepared_at < b.prepared_at; });
+  std::nth_element(waiting.begin(), middle, waiting.end(), older);
   floor = std::max(floor, middle->prepared_at + 1);
   given_up += std::erase_if(waiting, [&](const Write& one) { return one.prepared_at < floor; });
+}
+
+void Proof::Seen::forget_texts() {
+  const auto end = std::partition(waiting.begin(), waiting.end(),
+                                  [](const Write& one) { return one.text != nullptr; });
+  const auto max = texts;
+  texts = static_cast<std::size_t>(end - waiting.begin());
+  if (texts <= max / 2) return;
+  const auto middle = waiting.begin() + static_cast<std::ptrdiff_t>(texts / 2);
+  std::nth_element(waiting.begin(), middle, end, older);
+  std::for_each(waiting.begin(), middle, [](Write& one) { one.text.reset(); });
+  texts -= texts / 2;
 }
 
 // A write that was prepared then or later has its state among those that are known, if there is
@@ -218,17 +238,19 @@ std::int64_t Proof::comparable_from(const Seen& seen) const {
 
 Proof::Missing Proof::judge_waiting(Seen& seen) const {
   seen.settle();
+  std::partition(seen.waiting.begin(), seen.waiting.end(),
+                 [](const Write& one) { return one.text != nullptr; });
   Missing missing;
   missing.given_up = seen.given_up;
   for (const Write& write : seen.waiting) {
     if (write.prepared_at < comparable_from(seen)) {
       ++missing.given_up;
     } else if (seen.unfinished.contains(write.hash)) {
-      missing.torn.add(write.text);
+      missing.torn.add(write.name());
     } else if (options_.one_phase_commit && write.as_in_one_phase) {
       ++missing.in_one_phase;
     } else {
-      missing.others.add(write.text);
+      missing.others.add(write.name());
       missing.all_as_in_one_phase &= write.as_in_one_phase;
     }
   }
@@ -239,10 +261,9 @@ void Proof::judge_pause(const Seen& seen, std::vector<Finding>& findings) const 
   using Weight = Finding::Weight;
   if (!cut_.paused) return;
   if (seen.too_new.count > 0) {
-    findings.push_back({Weight::contradicts_cut, "newer_than_pause",
-                        "somebody was not paused: prepared or committed later than its beginning "
-                        "is " +
-                            seen.too_new.text()});
+    findings.push_back(
+        {Weight::contradicts_cut, "newer_than_pause",
+         "prepared or committed later than the pause began is " + seen.too_new.text()});
     return;
   }
   // They change no data. Recoveries in the background go on for a moment.

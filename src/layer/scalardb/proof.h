@@ -16,6 +16,8 @@
 #include <chrono>
 #include <cstdint>
 #include <limits>
+#include <memory>
+#include <set>
 #include <span>
 #include <string>
 #include <unordered_set>
@@ -38,9 +40,11 @@ struct ProofOptions {
   std::chrono::milliseconds clock_bound = std::chrono::seconds(1);
   // It is known to be on: records that were committed so have no coordinator row.
   bool one_phase_commit = false;
-  // Where there are more, less of the past is looked at: about 50 and 250 bytes each.
+  // Where there are more, less of the past is looked at: about 50 bytes each.
   std::size_t states_max = 1'000'000;
-  std::size_t waiting_max = 200'000;
+  std::size_t waiting_max = 1'000'000;
+  // The newer half of those that wait keep the keys by which they would be named.
+  std::size_t texts_max = 100'000;
 };
 
 // The watches may be called by several threads at once, and live as long as this.
@@ -73,19 +77,20 @@ class Proof {
     std::uint64_t hash = 0;  // of the transaction's id
     std::int64_t prepared_at = 0;
     bool as_in_one_phase = false;
-    std::string text = {};
+    const std::string* table = nullptr;
+    std::unique_ptr<std::string> text = {};  // for people; none where there are too many
+    std::string name() const;
   };
   struct Seen {
-    explicit Seen(const ProofOptions& options)
-        : states(options.states_max), waiting_max(options.waiting_max) {}
-    void expect(Write write);
+    explicit Seen(const ProofOptions& options) : states(options.states_max) {}
     void settle();
     void make_room();
+    void forget_texts();
 
     KnownStates states;
-    std::size_t waiting_max = 0;
     std::int64_t floor = std::numeric_limits<std::int64_t>::min();  // of what may wait
     std::vector<Write> waiting = {};                    // their states have not been seen yet
+    std::size_t texts = 0;                              // of them, at most
     std::unordered_set<std::uint64_t> unfinished = {};  // transactions of prepared records
     Named aborted = {};                                 // committed, but the coordinator says so
     Named too_new = {};                                 // for what was there before a pause
@@ -121,6 +126,7 @@ class Proof {
   bool opened_ = false;
   std::int64_t oldest_ = 0;        // of what is looked at
   std::int64_t oldest_state_ = 0;  // of what may belong to it
+  std::set<std::string> tables_;   // their names
   base::Guarded<Seen> seen_;
 };
 

@@ -226,9 +226,14 @@ Result<std::vector<Values>> MysqlDatabase::look_up(const std::string& table,
 
 Result<void> MysqlDatabase::watch(std::vector<Watch> watches) {
   for (Watch& one : watches) {
-    TRY(find_columns(inventory_, one.table, one.columns));
+    const Table* found = TRY(find_columns(inventory_, one.table, one.columns));
+    if (!found->chosen || !found->has_rows()) {
+      return fail(Errc::not_found, "the rows of {} are not in the backup",
+                  base::printable(one.table));
+    }
     const std::string name = one.table;
-    watches_[name] = std::move(one);
+    if (watches_.emplace(name, std::move(one)).second) continue;
+    return fail(Errc::invalid, "{} is watched twice", base::printable(name));
   }
   return {};
 }
