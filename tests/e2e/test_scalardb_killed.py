@@ -170,7 +170,7 @@ class Pause(Struck):
         self.config = self.folder / "stillpoint.yaml"
         self.config.write_text(
             "systems:\n  bank:\n    layer: scalardb\n"
-            f"    properties: {self.properties}\n    window:\n      gate: off\n      pause:\n"
+            f"    properties: {self.properties}\n    window:\n      use: pause\n      pause:\n"
             f"        addresses: [{self.app.address}]\n"
             f"        drain_max: {self.drain_max}s\n        hold_max: {HOLD_MAX:.0f}s\n")
 
