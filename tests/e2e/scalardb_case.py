@@ -106,7 +106,8 @@ class ScalardbCase(support.Case):
                 if not name.startswith(("PG", "MYSQL")) or name in more}
 
     def postgres(self, **settings):
-        return scalardb.Postgres(postgres.Server(self, settings))
+        """ScalarDB keeps many sessions open."""
+        return scalardb.Postgres(postgres.Server(self, {"max_connections": "200", **settings}))
 
     def mariadb(self):
         return scalardb.Maria(mysql.Server(self))
@@ -128,18 +129,22 @@ class ScalardbCase(support.Case):
         return ("--properties", self.properties)
 
     def manifest(self, backup):
+        """And under "id" its backup's id."""
         manifest = json.loads(self.dump(backup, "manifest.json"))
         self.assertEqual(manifest_schema.problems(manifest), [])
         self.assertEqual(manifest["layer"], "scalardb")
-        return manifest
+        return {"id": backup, **manifest}
 
-    def back_up(self, *arguments, gap=None, gate=None, **how):
-        """Its manifest, and under "id" its id. `gap`: milliseconds between the openings; `gate`:
-        "early" opens it before the last of them."""
+    def take(self, *arguments, gap=None, gate=None, **how):
+        """A backup's id. `gap`: milliseconds between the openings; `gate`: "early" opens it before
+        the last of them."""
         hooks = {GAP: gap, GATE: gate}
-        summary = self.backup(*self.whom(), *arguments, **how,
-                              env={name: str(v) for name, v in hooks.items() if v is not None})
-        return {"id": summary["backup"], **self.manifest(summary["backup"])}
+        env = {name: str(value) for name, value in hooks.items() if value is not None}
+        return self.backup(*self.whom(), *arguments, env=env, **how)["backup"]
+
+    def back_up(self, *arguments, **how):
+        """Its manifest."""
+        return self.manifest(self.take(*arguments, **how))
 
     def holding(self, manifest):
         """The kinds of evidence that speak for it."""

@@ -40,8 +40,7 @@ class Faults(scalardb_case.ScalardbCase):
 
     def manifest_of(self, outcome):
         self.assertEqual(outcome.code, support.OK, str(outcome))
-        backup = outcome.last_json()["backup"]
-        return {"id": backup, **self.manifest(backup)}
+        return self.manifest(outcome.last_json()["backup"])
 
     def assert_refused(self, *arguments, says, code="unsupported", **how):
         error = self.fails("backup", *self.whom(), *arguments, expect=support.FAILURE, code=code,

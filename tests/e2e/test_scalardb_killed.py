@@ -71,8 +71,7 @@ class Struck(scalardb_case.ScalardbCase):
         process.send_signal(signal.SIGCONT)
         outcome = support.finish(["backup"], process, time.monotonic(), 60)
         if outcome.code == support.OK:
-            backup = outcome.last_json()["backup"]
-            self.known.append({"id": backup, **self.manifest(backup)})
+            self.known.append(self.manifest(outcome.last_json()["backup"]))
         else:
             error = outcome.error()
             print(error["message"])
