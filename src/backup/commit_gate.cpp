@@ -40,11 +40,6 @@ class CommitGate {
       rest = std::min(2 * rest, request_.limits.rest_max);
       TRY(prepare_again());
     }
-    if (request_.witness != nullptr) {
-      const std::vector<Evidence> said =
-          TRY_DURING("judge the commit gate", request_.witness->judge(stop_));
-      record_.evidence.insert(record_.evidence.end(), said.begin(), said.end());
-    }
     return std::move(record_);
   }
 
@@ -121,7 +116,6 @@ class CommitGate {
   }
 
   Result<void> open_all(const base::Deadline& deadline, Holds& holds) {
-    if (request_.witness != nullptr) TRY(request_.witness->gate_is_shut(deadline));
     opened_ = true;
     record_.openings = TRY(open_side_by_side(databases_, deadline, [&] {
       if (test_hooks().gate_opens_early) holds.clear();

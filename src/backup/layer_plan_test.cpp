@@ -72,6 +72,7 @@ class Transactions final : public layer::Layer {
     return {{"b", {"coordinator.state"}}};
   }
   std::vector<database::Watch> watches(const layer::Member&) override { return {{}, {}}; }
+  std::vector<database::Watch> watches_again(const layer::Member&) override { return {}; }
   void opened(const layer::Cut&) override {}
   std::vector<layer::Finding> judge() override { return {}; }
 

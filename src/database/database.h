@@ -27,7 +27,7 @@ struct Capabilities {
   bool writers_wait = false;  // ... and others cannot commit while that view is open
   bool write_mark = false;    // write_mark() tells whether anybody wrote
   bool hold_writes = false;   // hold_writes() works here: the commit gate's lock
-  bool hold_whole = false;    // ... and keeps writers off the whole database
+  bool choice = false;        // ReadOptions::choice may be of some tables
   unsigned readers = 1;       // so many read() may run at once
 };
 

@@ -80,6 +80,8 @@ class Layer {
   // What is to be seen of the data while they are read; for each member, before it is opened. The
   // members of gate_tables() are best read first. The layer outlives the reading.
   virtual std::vector<database::Watch> watches(const Member& member) = 0;
+  // The same for a second snapshot of gate_tables(), which is read after the first.
+  virtual std::vector<database::Watch> watches_again(const Member& member) = 0;
   // All are open. Nothing has been read yet.
   virtual void opened(const Cut& cut) = 0;
   // Once all have been read.

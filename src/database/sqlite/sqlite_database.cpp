@@ -97,8 +97,7 @@ Capabilities SqliteDatabase::capabilities() const {
   return {.snapshot = true,
           .writers_wait = !wal_,
           .write_mark = true,
-          .hold_writes = base::Helper::available(),
-          .hold_whole = base::Helper::available()};
+          .hold_writes = base::Helper::available()};
 }
 
 std::vector<std::string> SqliteDatabase::warnings() const {

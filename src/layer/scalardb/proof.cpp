@@ -70,6 +70,12 @@ std::string record_text(const std::string& table, std::span<const database::Valu
          shortened(*values[id]);
 }
 
+std::vector<std::string> state_columns(bool group_commit) {
+  std::vector<std::string> columns = {"tx_id", "tx_state", "tx_created_at"};
+  if (group_commit) columns.emplace_back("tx_child_ids");
+  return columns;
+}
+
 }  // namespace
 
 void Proof::Named::add(std::string text) {
@@ -103,10 +109,14 @@ bool Proof::too_new(std::int64_t time) const {
 
 database::Watch Proof::coordinator(const std::string& table, const std::string& shown,
                                    bool group_commit) {
-  std::vector<std::string> columns = {"tx_id", "tx_state", "tx_created_at"};
-  if (group_commit) columns.emplace_back("tx_child_ids");
-  return {table, std::move(columns),
+  return {table, state_columns(group_commit),
           [this, shown](Values values) { return see_state(shown, values); }};
+}
+
+database::Watch Proof::coordinator_again(const std::string& table, const std::string& shown,
+                                         bool group_commit) {
+  return {table, state_columns(group_commit),
+          [this, shown](Values values) { return see_state_again(shown, values); }};
 }
 
 database::Watch Proof::records(const std::string& table, const std::string& shown,
@@ -139,6 +149,27 @@ Result<void> Proof::see_state(const std::string& shown, Values values) {
     // With group commit: a group's row without children is a mark that keeps the group from being
     // committed, and says nothing of its children, who have other ids.
     seen.states.add(id, state, created_at);
+  });
+  return {};
+}
+
+// A state that the first snapshot does not have. ABORTED ones do no harm: what they are about was
+// not committed before, and is not now.
+Result<void> Proof::see_state_again(const std::string& shown, Values values) {
+  TRY(check_opened());
+  const std::int64_t created_at = number_of(values[2]);
+  if (!values[0] || values[1] != committed || created_at < oldest_state_) return {};
+  const std::string_view id = *values[0];
+  const std::string_view children = values.size() > 3 ? values[3].value_or("") : "";
+  seen_.with([&](Seen& seen) {
+    if (created_at < seen.states.floor()) return;
+    const auto look = [&](std::string_view whole) {
+      if (seen.states.find(hash_of(whole))) return;
+      seen.committed_meanwhile.add("transaction " + shortened(whole) + " in " +
+                                   base::printable(shown));
+    };
+    if (children.empty()) look(id);
+    for (const std::string_view child : split_children(children)) look(join_id(id, child));
   });
   return {};
 }
@@ -346,6 +377,11 @@ void Proof::judge_coordinator(const Seen& seen, const Missing& missing,
 std::vector<Finding> Proof::judge() {
   return seen_.with([&](Seen& seen) {
     std::vector<Finding> findings;
+    if (seen.committed_meanwhile.count > 0) {
+      findings.push_back(
+          {Finding::Weight::contradicts_cut, "coordinator_unchanged",
+           "committed while the snapshots were opened is " + seen.committed_meanwhile.text()});
+    }
     const Missing missing = judge_waiting(seen);
     judge_pause(seen, findings);
     judge_coordinator(seen, missing, findings);

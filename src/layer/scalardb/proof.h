@@ -55,6 +55,9 @@ class Proof {
   // `table`: as the database names it; `shown`: as ScalarDB does.
   database::Watch coordinator(const std::string& table, const std::string& shown,
                               bool group_commit);
+  // Of a second snapshot that was opened after all others, once the first has been read.
+  database::Watch coordinator_again(const std::string& table, const std::string& shown,
+                                    bool group_commit);
   database::Watch records(const std::string& table, const std::string& shown,
                           const std::vector<std::string>& keys);
   // Once the snapshots are open, before a row is seen; again where they were opened again.
@@ -94,6 +97,7 @@ class Proof {
     std::unordered_set<std::uint64_t> unfinished = {};  // transactions of prepared records
     Named aborted = {};                                 // committed, but the coordinator says so
     Named too_new = {};                                 // for what was there before a pause
+    Named committed_meanwhile = {};                     // from the first opening to the last
     Named aborted_in_pause = {};
     std::uint64_t with_state = 0;
     std::uint64_t given_up = 0;
@@ -111,6 +115,7 @@ class Proof {
   bool too_new(std::int64_t time) const;
   std::int64_t comparable_from(const Seen& seen) const;
   Result<void> see_state(const std::string& shown, Values values);
+  Result<void> see_state_again(const std::string& shown, Values values);
   Result<void> see_record(const std::string& shown, Values values);
   void see_unfinished(const std::string& shown, Values values);
   void expect(const std::string& shown, Values values, std::size_t id, std::int64_t prepared_at,

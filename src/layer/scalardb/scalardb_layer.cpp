@@ -106,6 +106,17 @@ class ScalardbLayer final : public Layer {
     return all;
   }
 
+  std::vector<database::Watch> watches_again(const Member& member) override {
+    std::vector<database::Watch> all;
+    for (const Placed& one : tables_) {
+      if (one.member != member.name || !one.table.coordinator) continue;
+      all.push_back(proof_.coordinator_again(
+          stored_name(*member.database, one.table.name_space, one.table.name),
+          one.table.name_space + "." + one.table.name, one.table.group_commit));
+    }
+    return all;
+  }
+
   void opened(const Cut& cut) override { proof_.opened(cut); }
   std::vector<Finding> judge() override { return proof_.judge(); }
 

@@ -182,6 +182,7 @@ Capabilities MysqlDatabase::capabilities() const {
   can.snapshot = true;
   can.write_mark = can_mark();
   can.hold_writes = !identity_.replica && !identity_.cluster;
+  can.choice = true;
   can.readers = reader_ ? reader_->sessions() : 1;
   return can;
 }

@@ -133,6 +133,7 @@ Capabilities PostgresqlDatabase::capabilities() const {
   can.snapshot = true;
   can.write_mark = true;
   can.hold_writes = !identity_.standby;
+  can.choice = true;
   can.readers = reader_ ? reader_->sessions() : 1;
   return can;
 }
