@@ -113,10 +113,9 @@ class Slow final : public database::Database {
   std::vector<database::Setting> settings() const override { return real_->settings(); }
   std::vector<std::string> warnings() const override { return real_->warnings(); }
   Result<std::string> write_mark() override { return real_->write_mark(); }
-  Result<std::unique_ptr<database::Hold>> hold_writes(const std::vector<std::string>& tables,
-                                                      base::Deadline deadline,
-                                                      base::Duration hold_max) override {
-    return real_->hold_writes(tables, deadline, hold_max);
+  Result<std::unique_ptr<database::Hold>> prepare_hold(const std::vector<std::string>& tables,
+                                                       base::Duration hold_max) override {
+    return real_->prepare_hold(tables, hold_max);
   }
   std::string table_name(const std::string& schema, const std::string& table) const override {
     return real_->table_name(schema, table);

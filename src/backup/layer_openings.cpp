@@ -41,6 +41,7 @@ Result<void> GateTables::before_try(std::stop_token stop) {
     second.planned.spec = planned.spec;
     database::ReadOptions options = options_;
     options.choice = {tables->second, {}};
+    options.readers = 1;  // one session is opened sooner than several at one instant
     TRY_DURING("second snapshot of the coordinator",
                prepare_database(second.planned, options, stop));
     second.open = false;

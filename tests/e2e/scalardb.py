@@ -19,7 +19,6 @@ import unittest
 
 import applications
 import mysql
-import postgres
 import scalardb_cut
 import support
 

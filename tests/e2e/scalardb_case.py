@@ -14,7 +14,7 @@ import scalardb_cut
 import support
 
 GAP = "STILLPOINT_TEST_OPENING_GAP_MS"
-WINDOW = "STILLPOINT_TEST_WINDOW"
+GATE = "STILLPOINT_TEST_GATE"
 # What a manifest of each branch has to tell.
 EVIDENCE = {
     "one_snapshot": {"one_snapshot", "coordinator_rows"},
@@ -48,6 +48,15 @@ def stood_still(manifest):
     return micros(point["opened"]), micros(point["opened"]) + point["open_us"]
 
 
+def urls_of(system):
+    """Its databases, as the program names them."""
+    def url(database):
+        if isinstance(database, scalardb.Sqlite):
+            return str(database.path)
+        return database.server.url(*([database.name] if hasattr(database, "name") else []))
+    return [url(database) for database in system.databases]
+
+
 class Places:
     """Where restored copies of a system go, a fresh one each time. A copy in MariaDB ends the one
     before: ScalarDB's namespaces are schemas there, and cannot have other names."""
@@ -58,10 +67,10 @@ class Places:
                        if isinstance(database, scalardb.Maria)}
 
     def fresh(self):
-        """The copies to be, and their URLs."""
+        """What makes the copies once they are restored, and their URLs."""
         self.count += 1
         found = [self._of(place, database) for place, database in enumerate(self.system.databases)]
-        return [one for one, _ in found], [url for _, url in found]
+        return [make for make, _ in found], [url for _, url in found]
 
     def _of(self, place, database):
         name = f"copy_{self.count}_{place}"
@@ -97,7 +106,8 @@ class ScalardbCase(support.Case):
                 if not name.startswith(("PG", "MYSQL")) or name in more}
 
     def postgres(self, **settings):
-        return scalardb.Postgres(postgres.Server(self, settings))
+        """ScalarDB keeps many sessions open."""
+        return scalardb.Postgres(postgres.Server(self, {"max_connections": "200", **settings}))
 
     def mariadb(self):
         return scalardb.Maria(mysql.Server(self))
@@ -119,18 +129,22 @@ class ScalardbCase(support.Case):
         return ("--properties", self.properties)
 
     def manifest(self, backup):
+        """And under "id" its backup's id."""
         manifest = json.loads(self.dump(backup, "manifest.json"))
         self.assertEqual(manifest_schema.problems(manifest), [])
         self.assertEqual(manifest["layer"], "scalardb")
-        return manifest
+        return {"id": backup, **manifest}
 
-    def back_up(self, *arguments, gap=None, window=None, **how):
-        """Its manifest, and under "id" its id. `gap`: milliseconds between the openings; `window`:
-        "none" or "early" for a backup that is wrong."""
-        hooks = {GAP: gap, WINDOW: window}
-        summary = self.backup(*self.whom(), *arguments, **how,
-                              env={name: str(v) for name, v in hooks.items() if v is not None})
-        return {"id": summary["backup"], **self.manifest(summary["backup"])}
+    def take(self, *arguments, gap=None, gate=None, **how):
+        """A backup's id. `gap`: milliseconds between the openings; `gate`: "early" opens it before
+        the last of them."""
+        hooks = {GAP: gap, GATE: gate}
+        env = {name: str(value) for name, value in hooks.items() if value is not None}
+        return self.backup(*self.whom(), *arguments, env=env, **how)["backup"]
+
+    def back_up(self, *arguments, **how):
+        """Its manifest."""
+        return self.manifest(self.take(*arguments, **how))
 
     def holding(self, manifest):
         """The kinds of evidence that speak for it."""
@@ -151,12 +165,12 @@ class ScalardbCase(support.Case):
 
     def restored(self, backup, places):
         """The system of restored copies in fresh places."""
-        copies, urls = places.fresh()
+        make, urls = places.fresh()
         names = (["database"] if len(urls) == 1
                  else [f"storage_{place}" for place in range(len(urls))])
         to = [word for name, url in zip(names, urls) for word in ("--to", f"{name}={url}")]
         self.stillpoint("restore", backup, *to, "--yes")
-        return places.system.of([copy() for copy in copies])
+        return places.system.of([copy() for copy in make])
 
     def read(self, backup, places):
         """What ScalarDB finds in a restored copy."""

@@ -37,32 +37,36 @@ class Matrix(scalardb_case.ScalardbCase):
         self.make(kinds, coordinator, async_commit=asynchronous, write_set_logging=logging, **how)
         self.work(self.between)
         backups = [self.one(window, number) for number in range(self.rounds)]
-        self.app.run_until(self.between)
         counts = self.app.stop()
-        log = self.written()
-        places = scalardb_case.Places(self, self.system)
-        for manifest in backups:
-            copy = self.read(manifest["id"], places)
+        log, places = self.written(), scalardb_case.Places(self, self.system)
+        for number, backup in enumerate(backups):
+            manifest = self.manifest(backup)
+            self.assert_window(manifest, window, number)
+            copy = self.read(backup, places)
             self.assert_exact(manifest, copy, log)
-            print(copy.answer)
-        print(counts, {manifest["verdict"] for manifest in backups})
+            print(manifest["verdict"], copy.answer)
+        print(counts)
 
     def one(self, window, number):
         """A backup while all work; every other gate's openings are far apart."""
-        if window == "one_snapshot":
-            manifest = self.back_up()
-            self.assert_told(manifest, "one_snapshot")
-        elif window == "pause":
-            manifest = self.back_up("--window", "pause", *self.pausing())
+        how = {"one_snapshot": (), "gate": ("--window", "gate"),
+               "pause": ("--window", "pause", *self.pausing())}
+        gap = GAP_MS if window == "gate" and number % 2 else None
+        backup = self.take(*how[window], gap=gap)
+        self.app.run_until(self.between)
+        return backup
+
+    def assert_window(self, manifest, window, number):
+        if window == "pause":
             self.assert_told(manifest, "pause", ("proven", "paused"))
+        elif window == "one_snapshot":
+            self.assert_told(manifest, "one_snapshot")
         else:
-            manifest = self.back_up("--window", "gate", gap=GAP_MS if number % 2 else None)
             self.assert_told(manifest, "commit_gate")
             opened = scalardb_case.openings(manifest)
             apart = opened[-1] - opened[0]
-            self.assertEqual(number % 2, int(apart >= GAP_MS * 1000 * (len(opened) - 1)), apart)
-        self.app.run_until(self.between)
-        return manifest
+            wanted = GAP_MS * 1000 * (len(opened) - 1) if number % 2 else 0
+            self.assertGreaterEqual(apart, wanted)
 
     def test_postgresql_and_sqlite_gate(self):
         self.row(0)

@@ -71,8 +71,7 @@ class Struck(scalardb_case.ScalardbCase):
         process.send_signal(signal.SIGCONT)
         outcome = support.finish(["backup"], process, time.monotonic(), 60)
         if outcome.code == support.OK:
-            backup = outcome.last_json()["backup"]
-            self.known.append({"id": backup, **self.manifest(backup)})
+            self.known.append(self.manifest(outcome.last_json()["backup"]))
         else:
             error = outcome.error()
             print(error["message"])
@@ -170,7 +169,7 @@ class Pause(Struck):
         self.config = self.folder / "stillpoint.yaml"
         self.config.write_text(
             "systems:\n  bank:\n    layer: scalardb\n"
-            f"    properties: {self.properties}\n    window:\n      gate: off\n      pause:\n"
+            f"    properties: {self.properties}\n    window:\n      use: pause\n      pause:\n"
             f"        addresses: [{self.app.address}]\n"
             f"        drain_max: {self.drain_max}s\n        hold_max: {HOLD_MAX:.0f}s\n")
 

@@ -208,10 +208,9 @@ Result<std::string> MysqlDatabase::write_mark() {
   return log_end(*marks_);
 }
 
-Result<std::unique_ptr<Hold>> MysqlDatabase::hold_writes(const std::vector<std::string>& tables,
-                                                         base::Deadline deadline,
-                                                         base::Duration hold_max) {
-  return hold_tables(*holder_, *marks_, identity_, tables, deadline, hold_max);
+Result<std::unique_ptr<Hold>> MysqlDatabase::prepare_hold(const std::vector<std::string>& tables,
+                                                          base::Duration hold_max) {
+  return mysql::prepare_hold(*holder_, *marks_, identity_, tables, hold_max);
 }
 
 Result<std::vector<Values>> MysqlDatabase::look_up(const std::string& table,

@@ -151,9 +151,9 @@ Result<std::string> PostgresqlDatabase::write_mark() {
                                                    : "SELECT txid_current_snapshot()");
 }
 
-Result<std::unique_ptr<Hold>> PostgresqlDatabase::hold_writes(
-    const std::vector<std::string>& tables, base::Deadline deadline, base::Duration hold_max) {
-  return hold_tables(*holder_, *marks_, identity_, tables, deadline, hold_max);
+Result<std::unique_ptr<Hold>> PostgresqlDatabase::prepare_hold(
+    const std::vector<std::string>& tables, base::Duration hold_max) {
+  return postgresql::prepare_hold(*holder_, *marks_, identity_, tables, hold_max);
 }
 
 Result<std::vector<Values>> PostgresqlDatabase::look_up(const std::string& table,
