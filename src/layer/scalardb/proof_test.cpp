@@ -410,6 +410,19 @@ TEST(Proof, OfTooManyRecordsTheRecentOnesAreCompared) {
   }
 }
 
+TEST(Proof, RecordsWhoseStatesHaveComeDoNotWait) {
+  constexpr int count = 2000;
+  Watched watched(gate(), {.waiting_max = 10});
+  for (int i = 0; i < count; ++i) {
+    watched.committed(std::to_string(i), "T" + std::to_string(i), time_of(i, count),
+                      time_of(i, count));
+    watched.state("T" + std::to_string(i), "3", time_of(i, count));
+  }
+  EXPECT_THAT(watched.judge(), ElementsAre(finding(Weight::speaks_for, "coordinator_rows",
+                                                   HasSubstr("all 2,000 records that were "
+                                                             "committed in the 5 min"))));
+}
+
 TEST(Proof, OfTooManyRecordsTheRecentOnesKeepTheirNames) {
   constexpr int count = 2000;
   Watched watched(gate(), {.texts_max = 100});
