@@ -8,6 +8,7 @@
 #include "backup/catalogue.h"
 #include "backup/layer_openings.h"
 #include "backup/openings.h"
+#include "backup/test_hooks.h"
 #include "backup/version.h"
 #include "base/log.h"
 #include "pipeline/rate_limit.h"
@@ -53,13 +54,13 @@ class BackupRun {
 
   Result<BackupOutcome> run(Plan& plan) {
     begin_manifest(plan);
-    GateTables gate_tables(plan, options_.read);
+    SecondSnapshots seconds(plan, options_.read);
     const bool at_once = plan.branch == Branch::no_layer_together ||
                          plan.branch == Branch::commit_gate || plan.branch == Branch::pause;
     Openings openings;
     if (at_once) {
       job_.phase("open snapshots");
-      openings = TRY(open_all(plan, gate_tables));
+      openings = TRY(open_all(plan, seconds));
       note(openings);
       TRY(judge());
       if (plan.layer != nullptr) plan.layer->opened(openings.cut());
@@ -71,8 +72,8 @@ class BackupRun {
         return read_database(planned, openings.openings[i]);
       }));
       planned.database.reset();  // nobody waits for us longer than needed
-      TRY(add_evidence(gate_tables.compare(
-          planned.spec.name, outcome_.manifest.databases.back().objects, job_.stop())));
+      TRY(add_evidence(seconds.compare(planned.spec.name,
+                                       outcome_.manifest.databases.back().objects, job_.stop())));
     }
     if (plan.layer != nullptr) TRY(judge_by_layer(*plan.layer));
     TRY(judge());
@@ -94,14 +95,15 @@ class BackupRun {
     m.consistency = Consistency::together;
     m.layer = plan.layer->name();
     m.layer_settings = plan.layer->settings();
+    m.warnings = plan.layer->warnings();
   }
 
-  Result<Openings> open_all(Plan& plan, GateTables& gate_tables) {
+  Result<Openings> open_all(Plan& plan, SecondSnapshots& seconds) {
     switch (plan.branch) {
       case Branch::commit_gate:
-        return open_in_commit_gate(plan, gate_tables, options_.read, job_.stop());
+        return open_in_commit_gate(plan, seconds, options_.read, job_.stop());
       case Branch::pause:
-        return open_in_pause(plan, options_.pause, job_.stop());
+        return open_in_pause(plan, seconds, options_.pause, job_.stop());
       default:
         return open_together(plan);
     }
@@ -136,7 +138,7 @@ class BackupRun {
   Result<void> judge_by_layer(layer::Layer& layer) {
     std::vector<Evidence> said;
     for (const layer::Finding& one : layer.judge()) {
-      if (one.weight == layer::Finding::Weight::contradicts_cut) {
+      if (one.weight == layer::Finding::Weight::contradicts_cut && !test_hooks().keep_torn) {
         return fail(Error{Errc::not_held, "somebody was not held: " + one.text,
                           "find out who else uses these databases (another application, another "
                           "coordinator, an instance that is not among those that are paused), "

@@ -160,6 +160,8 @@ TEST_F(BackupTest, TheDrillLeavesNothing) {
 TEST_F(BackupTest, SeparateDatabasesAreOneBackup) {
   const System shop{"shop",
                     Consistency::separate,
+                    {},
+                    {},
                     {{"a", {make_database("one", 5)}, {}}, {"B", {make_database("two", 6)}, {}}}};
   const BackupOutcome outcome = take(shop).value();
   EXPECT_EQ(outcome.manifest.branch, Branch::no_layer_separate);
@@ -171,6 +173,8 @@ TEST_F(BackupTest, SeparateDatabasesAreOneBackup) {
 TEST_F(BackupTest, TogetherIsProvenWhenNobodyWrites) {
   const System shop{"shop",
                     Consistency::together,
+                    {},
+                    {},
                     {{"a", {make_database("one", 5)}, {}}, {"b", {make_database("two", 6)}, {}}}};
   const BackupOutcome outcome = take(shop).value();
   EXPECT_EQ(outcome.manifest.verdict, Verdict::proven);

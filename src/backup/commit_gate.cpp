@@ -11,7 +11,11 @@
 namespace stillpoint::backup {
 namespace {
 
-using Holds = std::vector<std::unique_ptr<database::Hold>>;
+struct Held {
+  std::string database = {};  // its name
+  std::unique_ptr<database::Hold> hold;
+};
+using Holds = std::vector<Held>;
 
 base::Duration since(std::chrono::steady_clock::time_point begin) {
   return std::chrono::steady_clock::now() - begin;
@@ -36,11 +40,6 @@ class CommitGate {
       rest = std::min(2 * rest, request_.limits.rest_max);
       TRY(prepare_again());
     }
-    if (request_.witness != nullptr) {
-      const std::vector<Evidence> said =
-          TRY_DURING("judge the commit gate", request_.witness->judge(stop_));
-      record_.evidence.insert(record_.evidence.end(), said.begin(), said.end());
-    }
     return std::move(record_);
   }
 
@@ -61,17 +60,19 @@ class CommitGate {
   }
 
   Result<void> try_once() {
-    if (request_.witness != nullptr) TRY(request_.witness->before_try(stop_));
-    const auto asked = std::chrono::steady_clock::now();
     GateTry& now = record_.tries.emplace_back();
     now.asked = base::now();
-    Result<Holds> holds = hold_all();
+    if (request_.witness != nullptr) TRY(request_.witness->before_try(stop_));
+    Holds holds = TRY(prepare_all());
+    const auto asked = std::chrono::steady_clock::now();
+    now.asked = base::now();
+    const Result<void> held = take_all(holds);
     now.waited = since(asked);
-    if (!holds) return fail(std::move(holds.error()));
+    TRY(held);
     const auto locked = std::chrono::steady_clock::now();
     const base::Deadline deadline(request_.limits.hold_max);
-    Result<void> done = open_all(deadline, *holds);
-    const Result<void> released = release_all(*holds);
+    Result<void> done = open_all(deadline, holds);
+    const Result<void> released = release_all(holds);
     now.held = since(locked);
     TRY(std::move(done));
     TRY(released);
@@ -90,26 +91,31 @@ class CommitGate {
     return {};
   }
 
-  Result<Holds> hold_all() {
-    std::vector<PlannedDatabase*> held;
-    for (PlannedDatabase& planned : databases_) {
-      if (request_.tables.contains(planned.spec.name)) held.push_back(&planned);
-    }
-    std::vector<Result<std::unique_ptr<database::Hold>>> asked(held.size());
-    const base::Deadline deadline(request_.limits.wait_max);
-    window::all_at_once(held.size(), [&](std::size_t i) {
-      asked[i] = held[i]->database->hold_writes(request_.tables.at(held[i]->spec.name), deadline,
-                                                request_.limits.hold_max);
-    });
+  Result<Holds> prepare_all() {
     Holds holds;
-    for (std::size_t i = 0; i < held.size(); ++i) {
-      holds.push_back(TRY_DURING("database " + held[i]->spec.name, std::move(asked[i])));
+    for (PlannedDatabase& planned : databases_) {
+      const auto tables = request_.tables.find(planned.spec.name);
+      if (tables == request_.tables.end()) continue;
+      const std::string& name = planned.spec.name;
+      auto hold = TRY_DURING("database " + name, planned.database->prepare_hold(
+                                                     tables->second, request_.limits.hold_max));
+      holds.push_back({name, std::move(hold)});
     }
     return holds;
   }
 
+  Result<void> take_all(Holds& holds) const {
+    std::vector<Result<void>> taken(holds.size());
+    const base::Deadline deadline(request_.limits.wait_max);
+    window::all_at_once(holds.size(),
+                        [&](std::size_t i) { taken[i] = holds[i].hold->take(deadline); });
+    for (std::size_t i = 0; i < holds.size(); ++i) {
+      TRY_DURING("database " + holds[i].database, std::move(taken[i]));
+    }
+    return {};
+  }
+
   Result<void> open_all(const base::Deadline& deadline, Holds& holds) {
-    if (request_.witness != nullptr) TRY(request_.witness->gate_is_shut(deadline));
     opened_ = true;
     record_.openings = TRY(open_side_by_side(databases_, deadline, [&] {
       if (test_hooks().gate_opens_early) holds.clear();
@@ -122,7 +128,8 @@ class CommitGate {
   // while.
   static Result<void> release_all(Holds& holds) {
     std::vector<Result<void>> released(holds.size());
-    window::all_at_once(holds.size(), [&](std::size_t i) { released[i] = holds[i]->release(); });
+    window::all_at_once(holds.size(),
+                        [&](std::size_t i) { released[i] = holds[i].hold->release(); });
     for (Result<void>& one : released) TRY(std::move(one));
     return {};
   }

@@ -29,20 +29,15 @@ struct GateLimits {
   base::Duration time_max = std::chrono::minutes(1);  // no try begins later
 };
 
-// Looks on, and says what it has seen. One thread; in this order for every try.
+// Looks on. One thread; in this order for every try.
 class GateWitness {
  public:
   virtual ~GateWitness() = default;
   // Nothing is held yet; may take its time.
   virtual Result<void> before_try(std::stop_token stop) = 0;
-  // All tables are held, no snapshot is open. Constant work only.
-  virtual Result<void> gate_is_shut(base::Deadline deadline) = 0;
   // All snapshots are open, nothing can commit yet. Constant work only: a second snapshot of the
   // tables, say.
   virtual Result<void> snapshots_are_open(base::Deadline deadline) = 0;
-  // The gate has opened without an error: what shows that nothing was committed meanwhile, or that
-  // something was.
-  virtual Result<std::vector<Evidence>> judge(std::stop_token stop) = 0;
 };
 
 struct GateRequest {
@@ -56,7 +51,7 @@ struct GateRequest {
 struct GateRecord {
   std::vector<GateTry> tries = {};      // the last is the one that succeeded
   std::vector<Opening> openings = {};   // of every database, in order
-  std::vector<Evidence> evidence = {};  // for every held database, and what the witness says
+  std::vector<Evidence> evidence = {};  // for every held database
 };
 
 // Opens every snapshot while the gate is shut. Fails with `not_held` when that did not succeed in

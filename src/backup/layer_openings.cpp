@@ -15,113 +15,105 @@ class NoSink final : public database::Sink {
   Result<void> write(std::uint64_t, ByteView) override { return {}; }
 };
 
-const database::Object* find_object(const std::vector<database::Object>& objects,
-                                    const std::string& name) {
-  const auto at = std::find_if(objects.begin(), objects.end(),
-                               [&](const database::Object& object) { return object.name == name; });
-  return at == objects.end() ? nullptr : &*at;
-}
-
-std::string rows_of(const database::Object* object) {
-  if (object == nullptr || !object->checksum || !object->rows) return "nothing";
-  return fmt::format("{} rows, checksum {:016x}", *object->rows, *object->checksum);
+// Of those objects, as far as it is known.
+std::string rows_of(const std::vector<database::Object>& objects, const std::string& name) {
+  for (const database::Object& object : objects) {
+    if (object.name != name || !object.rows) continue;
+    std::string text = fmt::format("{} rows", *object.rows);
+    if (object.checksum) text += fmt::format(", checksum {:016x}", *object.checksum);
+    return text;
+  }
+  return {};
 }
 
 }  // namespace
 
-Result<void> GateTables::before_try(std::stop_token stop) {
-  shut_marks_.clear();
-  marks_.clear();
+Result<void> SecondSnapshots::before_try(std::stop_token stop) {
   for (PlannedDatabase& planned : plan_.databases) {
-    const std::string& name = planned.spec.name;
-    const auto tables = plan_.gate_tables.find(name);
-    if (tables == plan_.gate_tables.end() || planned.database->capabilities().hold_whole) continue;
-    Second& second = seconds_[name];
+    const auto tables = plan_.gate_tables.find(planned.spec.name);
+    if (tables == plan_.gate_tables.end()) continue;
+    Second& second = seconds_[planned.spec.name];
     if (second.planned.database && !second.open) continue;
+    second.open = false;
     second.planned.spec = planned.spec;
     database::ReadOptions options = options_;
-    options.choice = {tables->second, {}};
-    TRY_DURING("second snapshot of the coordinator",
-               prepare_database(second.planned, options, stop));
-    second.open = false;
+    options.readers = 1;  // one session is opened sooner than several at one instant
+    if (planned.database->capabilities().choice) options.choice = {tables->second, {}};
+    const std::string doing = "second snapshot of the coordinator";
+    TRY_DURING(doing, prepare_database(second.planned, options, stop));
+    database::Database& database = *second.planned.database;
+    if (plan_.layer == nullptr) continue;
+    TRY_DURING(doing, database.watch(plan_.layer->watches_again({planned.spec.name, &database})));
   }
   return {};
 }
 
-Result<void> GateTables::gate_is_shut(base::Deadline) {
-  for (PlannedDatabase& planned : plan_.databases) {
-    if (!plan_.gate_tables.contains(planned.spec.name) ||
-        !planned.database->capabilities().hold_whole) {
-      continue;
-    }
-    shut_marks_[planned.spec.name] =
-        TRY_DURING("write mark of " + planned.spec.name, planned.database->write_mark());
-  }
-  return {};
-}
-
-Result<void> GateTables::snapshots_are_open(base::Deadline deadline) {
+Result<void> SecondSnapshots::snapshots_are_open(base::Deadline deadline) {
   for (auto& [name, second] : seconds_) {
     second.open = true;
     TRY_DURING("open a second snapshot of the coordinator in " + name,
                second.planned.database->open(deadline));
   }
-  for (PlannedDatabase& planned : plan_.databases) {
-    const std::string& name = planned.spec.name;
-    if (!shut_marks_.contains(name)) continue;
-    const std::string after = TRY_DURING("write mark of " + name, planned.database->write_mark());
-    const bool holds = shut_marks_[name] == after;
-    marks_.push_back({"coordinator_unchanged", name, shut_marks_[name], after, holds,
-                      name + (holds ? ", which has the coordinator, was not written while the gate "
-                                      "was shut"
-                                    : ", which has the coordinator, was written while the gate "
-                                      "was said to be shut")});
-  }
   return {};
 }
 
-Result<std::vector<Evidence>> GateTables::judge(std::stop_token) {
-  return std::move(marks_);
+Result<void> SecondSnapshots::read(const std::string& name, std::vector<database::Object>& objects,
+                                   std::stop_token stop) {
+  const std::vector<std::string>& tables = plan_.gate_tables.at(name);
+  database::Database& database = *seconds_.at(name).planned.database;
+  objects = TRY(database.objects());
+  std::erase_if(objects, [&](const database::Object& object) {
+    return std::find(tables.begin(), tables.end(), object.name) == tables.end();
+  });
+  NoSink sink;
+  for (database::Object& object : objects) {
+    for (const database::Part& part : object.parts) {
+      object.add(TRY(database.read(part, sink, stop)));
+    }
+  }
+  return database.count(objects, std::move(stop));
 }
 
-Result<std::vector<Evidence>> GateTables::compare(const std::string& name,
-                                                  const std::vector<database::Object>& objects,
-                                                  std::stop_token stop) {
-  std::vector<Evidence> evidence;
-  const auto at = seconds_.find(name);
-  if (at == seconds_.end()) return evidence;
-  database::Database& second = *at->second.planned.database;
-  std::vector<database::Object> again = TRY(second.objects());
-  for (const std::string& table : plan_.gate_tables.at(name)) {
-    NoSink sink;
-    for (database::Object& object : again) {
-      if (object.name != table) continue;
-      for (const database::Part& part : object.parts) {
-        object.add(TRY(second.read(part, sink, stop)));
-      }
-    }
-    const std::string before = rows_of(find_object(objects, table));
-    const std::string after = rows_of(find_object(again, table));
-    const bool holds = before == after && before != rows_of(nullptr);
-    evidence.push_back(
-        {"coordinator_unchanged", name, before, after, holds,
-         table + " of " + name +
-             (holds ? " was the same at the first opening and after the last: nothing committed "
-                      "in between"
-                    : " was not the same at the first opening and after the last: somebody "
-                      "committed although the gate was shut")});
+Evidence SecondSnapshots::judge(const std::string& name, const std::string& table,
+                                const std::string& before, const std::string& after) const {
+  Evidence evidence{"coordinator_unchanged", name, before, after, !before.empty(),
+                    table + " of " + name};
+  if (before == after) {
+    evidence.text +=
+        " was the same before the first opening and after the last: nobody committed in between";
+  } else if (plan_.branch == Branch::pause) {
+    // Whether it was a commit, the layer says by its rows.
+    evidence.text +=
+        " changed while the snapshots were opened, but by no commit: aborts are written, and old "
+        "rows removed, also when nobody is at work";
+  } else {
+    evidence.holds = false;
+    evidence.text += " changed between the first opening and the last, although it was held";
   }
-  seconds_.erase(at);
   return evidence;
 }
 
-Result<Openings> open_in_commit_gate(Plan& plan, GateTables& tables,
+Result<std::vector<Evidence>> SecondSnapshots::compare(const std::string& name,
+                                                       const std::vector<database::Object>& objects,
+                                                       std::stop_token stop) {
+  std::vector<Evidence> evidence;
+  if (!seconds_.contains(name)) return evidence;
+  std::vector<database::Object> again;
+  TRY_DURING("compare the coordinator in " + name, read(name, again, std::move(stop)));
+  for (const std::string& table : plan_.gate_tables.at(name)) {
+    evidence.push_back(judge(name, table, rows_of(objects, table), rows_of(again, table)));
+  }
+  seconds_.erase(name);
+  return evidence;
+}
+
+Result<Openings> open_in_commit_gate(Plan& plan, SecondSnapshots& seconds,
                                      const database::ReadOptions& options, std::stop_token stop) {
   GateRequest request;
   request.tables = plan.gate_tables;
   request.limits.wait_max = plan.system.window.wait_max;
   request.limits.hold_max = plan.system.window.hold_max;
-  request.witness = &tables;
+  request.witness = &seconds;
   request.prepare_again = [&](PlannedDatabase& planned) -> Result<void> {
     TRY(prepare_database(planned, options, stop));
     return watch_for_layer(plan, planned);
@@ -138,15 +130,18 @@ Result<Openings> open_in_commit_gate(Plan& plan, GateTables& tables,
   return all;
 }
 
-Result<Openings> open_in_pause(Plan& plan, window::PauseOptions options, std::stop_token stop) {
+Result<Openings> open_in_pause(Plan& plan, SecondSnapshots& seconds, window::PauseOptions options,
+                               std::stop_token stop) {
   const WindowSpec& spec = plan.system.window;
   options.drain_max = spec.drain_max;
   options.hold_max = spec.pause_max;
   HeldWindow window;
   window.rule = "openings";
   window.own_clock = window::own_clock();
+  TRY(seconds.before_try(stop));
   const auto pause = TRY(window::Pause::begin(spec.services, options, std::move(stop)));
-  Result<Openings> opened = open_together(plan);
+  Result<Openings> opened = open_together(
+      plan, [&](const base::Deadline& deadline) { return seconds.snapshots_are_open(deadline); });
   const Result<void> held = pause->end();
   TRY(held);
   Openings all = TRY(std::move(opened));

@@ -15,20 +15,18 @@
 
 namespace stillpoint::backup {
 
-// Shows that the tables of the gate did not change while it was said to be shut: a second snapshot
-// of them, opened after all others, holds the same rows. Where a hold keeps writers off a whole
-// database, its write mark shows as much.
-class GateTables final : public GateWitness {
+// Second snapshots of the tables without which nothing commits, opened after all others, while
+// nobody can commit, or is said to be unable to: whoever did all the same shows in them.
+class SecondSnapshots final : public GateWitness {
  public:
-  GateTables(Plan& plan, const database::ReadOptions& options) : plan_(plan), options_(options) {}
+  SecondSnapshots(Plan& plan, const database::ReadOptions& options)
+      : plan_(plan), options_(options) {}
 
   Result<void> before_try(std::stop_token stop) override;
-  Result<void> gate_is_shut(base::Deadline deadline) override;
   Result<void> snapshots_are_open(base::Deadline deadline) override;
-  Result<std::vector<Evidence>> judge(std::stop_token stop) override;
 
-  // Reads the second snapshot of this database, if there is one, and compares: `objects` are those
-  // of the first, which has been read. None where there is nothing to compare.
+  // Reads that of this database, if there is one, and lets it go. `objects` are those of the first
+  // snapshot, which has been read.
   Result<std::vector<Evidence>> compare(const std::string& name,
                                         const std::vector<database::Object>& objects,
                                         std::stop_token stop);
@@ -38,20 +36,23 @@ class GateTables final : public GateWitness {
     PlannedDatabase planned = {};
     bool open = false;
   };
+  Result<void> read(const std::string& name, std::vector<database::Object>& objects,
+                    std::stop_token stop);
+  Evidence judge(const std::string& name, const std::string& table, const std::string& before,
+                 const std::string& after) const;
 
   Plan& plan_;
   const database::ReadOptions options_;
-  std::map<std::string, Second> seconds_;          // by the database's name
-  std::map<std::string, std::string> shut_marks_;  // likewise
-  std::vector<Evidence> marks_;
+  std::map<std::string, Second> seconds_;  // by the database's name
 };
 
-// While the commit gate is shut. `tables` outlives the reading.
-Result<Openings> open_in_commit_gate(Plan& plan, GateTables& tables,
+// While the commit gate is shut. `seconds` outlives the reading.
+Result<Openings> open_in_commit_gate(Plan& plan, SecondSnapshots& seconds,
                                      const database::ReadOptions& options, std::stop_token stop);
 
 // While everybody whom the system's window names is paused. Of `options`, what the system does not
 // say.
-Result<Openings> open_in_pause(Plan& plan, window::PauseOptions options, std::stop_token stop);
+Result<Openings> open_in_pause(Plan& plan, SecondSnapshots& seconds, window::PauseOptions options,
+                               std::stop_token stop);
 
 }  // namespace stillpoint::backup

@@ -146,7 +146,10 @@ Result<void> plan_layer(Plan& plan) {
   TRY(choose(plan));
   if (plan.branch != Branch::one_snapshot) TRY(check_waiting_writers(plan));
   order(plan);
-  for (PlannedDatabase& planned : plan.databases) TRY(watch_for_layer(plan, planned));
+  for (PlannedDatabase& planned : plan.databases) {
+    planned.first = plan.gate_tables.contains(planned.spec.name);
+    TRY(watch_for_layer(plan, planned));
+  }
   return {};
 }
 

@@ -101,7 +101,7 @@ Json json_of(const DatabaseEntry& entry) {
             {"writers_wait", entry.capabilities.writers_wait},
             {"write_mark", entry.capabilities.write_mark},
             {"hold_writes", entry.capabilities.hold_writes},
-            {"hold_whole", entry.capabilities.hold_whole},
+            {"choice", entry.capabilities.choice},
             {"readers", entry.capabilities.readers}}},
           {"settings", json_of(entry.settings)},
           {"warnings", entry.warnings},
@@ -214,7 +214,7 @@ DatabaseEntry entry_of(const Json& json) {
   const Json& able = json.at("capabilities");
   entry.capabilities = {able.at("snapshot").get<bool>(),   able.at("writers_wait").get<bool>(),
                         able.at("write_mark").get<bool>(), able.value("hold_writes", false),
-                        able.value("hold_whole", false),   able.value("readers", 1U)};
+                        able.value("choice", false),       able.value("readers", 1U)};
   entry.settings = settings_of(json.at("settings"));
   entry.warnings = json.at("warnings").get<std::vector<std::string>>();
   entry.left_out = json.value("left_out", std::vector<std::string>());
@@ -247,6 +247,7 @@ Manifest manifest_of(const Json& json) {
     if (name_of(known) == verdict) m.verdict = known;
   }
   m.layer = json.value("layer", "none");
+  m.warnings = json.value("warnings", std::vector<std::string>());
   if (json.contains("layer_settings")) m.layer_settings = settings_of(json.at("layer_settings"));
   if (json.contains("window")) m.window = window_of(json.at("window"));
   if (json.contains("gate")) m.gate = gate_of(json.at("gate"));
@@ -320,6 +321,7 @@ std::string encode_manifest(const Manifest& m) {
                {"verdict", name_of(m.verdict)},
                {"evidence", evidence},
                {"databases", databases}};
+  if (!m.warnings.empty()) json["warnings"] = m.warnings;
   if (!m.layer_settings.empty()) json["layer_settings"] = json_of(m.layer_settings);
   if (m.window) json["window"] = json_of(*m.window);
   if (!m.gate.empty()) {

@@ -115,6 +115,7 @@ struct Manifest {
   Consistency consistency = Consistency::separate;
   std::string layer = "none";
   std::vector<database::Setting> layer_settings = {};
+  std::vector<std::string> warnings = {};  // what the layer warns of
   Branch branch = Branch::one_snapshot;
   std::string reason = {};  // why that branch
   Verdict verdict = Verdict::unproven;

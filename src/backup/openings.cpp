@@ -33,6 +33,8 @@ void open_one_by_one(std::vector<PlannedDatabase>& databases, const base::Deadli
   std::vector<std::size_t> order(databases.size());
   std::iota(order.begin(), order.end(), 0);
   std::shuffle(order.begin(), order.end(), std::mt19937(std::random_device()()));
+  std::stable_partition(order.begin(), order.end(),
+                        [&](std::size_t i) { return databases[i].first; });
   for (std::size_t i = 0; i < order.size(); ++i) {
     if (i + 1 == order.size() && before_last) before_last();
     if (i > 0) std::this_thread::sleep_for(test_hooks().opening_gap);
@@ -74,15 +76,23 @@ Result<std::vector<Opening>> open_side_by_side(std::vector<PlannedDatabase>& dat
   if (test_hooks().opening_gap > base::Duration()) {
     open_one_by_one(databases, deadline, opened, before_last);
   } else {
-    window::all_at_once(databases.size(),
-                        [&](std::size_t i) { opened[i] = open_one(databases[i], deadline); });
+    for (const bool first : {true, false}) {
+      std::vector<std::size_t> now;
+      for (std::size_t i = 0; i < databases.size(); ++i) {
+        if (databases[i].first == first) now.push_back(i);
+      }
+      window::all_at_once(now.size(), [&](std::size_t i) {
+        opened[now[i]] = open_one(databases[now[i]], deadline);
+      });
+    }
   }
   std::vector<Opening> openings;
   for (Result<Opening>& one : opened) openings.push_back(TRY(std::move(one)));
   return openings;
 }
 
-Result<Openings> open_together(Plan& plan) {
+Result<Openings> open_together(Plan& plan,
+                               const std::function<Result<void>(const base::Deadline&)>& then) {
   std::vector<std::string> before;
   for (PlannedDatabase& planned : plan.databases) {
     if (!planned.database->capabilities().write_mark) {
@@ -93,7 +103,9 @@ Result<Openings> open_together(Plan& plan) {
         TRY_DURING("write mark of " + planned.spec.name, planned.database->write_mark()));
   }
   Openings all;
-  all.openings = TRY(open_side_by_side(plan.databases, base::Deadline(open_time_max)));
+  const base::Deadline deadline(open_time_max);
+  all.openings = TRY(open_side_by_side(plan.databases, deadline));
+  if (then) TRY(then(deadline));
   for (std::size_t i = 0; i < plan.databases.size(); ++i) {
     PlannedDatabase& planned = plan.databases[i];
     const std::string& name = planned.spec.name;

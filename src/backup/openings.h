@@ -27,8 +27,9 @@ struct Openings {
   layer::Cut cut() const;
 };
 
-// Opens a snapshot of each, all at the same time: a slow one does not keep the others waiting, so
-// that the time between the first and the last is no longer than the slowest takes.
+// Opens a snapshot of each, all at the same time, or those that are to be first, and then the
+// others: a slow one does not keep the others waiting, so that the time between the first and the
+// last is no longer than the slowest takes.
 // `before_last`: for tests that open them one after another (test_hooks.h).
 Result<std::vector<Opening>> open_side_by_side(std::vector<PlannedDatabase>& databases,
                                                const base::Deadline& deadline,
@@ -38,7 +39,9 @@ Result<std::vector<Opening>> open_side_by_side(std::vector<PlannedDatabase>& dat
 Result<Opening> open_alone(PlannedDatabase& planned);
 Evidence evidence_of_one_snapshot(const PlannedDatabase& planned);
 
-// All of them side by side, and their write marks around.
-Result<Openings> open_together(Plan& plan);
+// All of them side by side, and their write marks around. `then`: once all are open, before the
+// second marks; constant work only.
+Result<Openings> open_together(Plan& plan,
+                               const std::function<Result<void>(const base::Deadline&)>& then = {});
 
 }  // namespace stillpoint::backup

@@ -18,6 +18,7 @@ struct PlannedDatabase {
   DatabaseSpec spec = {};
   std::string folder = {};                       // in the backup
   std::unique_ptr<database::Database> database;  // prepared, not open
+  bool first = false;  // is opened before others: what it says of them must not be newer
 };
 
 struct Plan {

@@ -249,7 +249,20 @@ class RestorePointRun {
       m.databases.push_back(entry_of(member));
       m.evidence.push_back(evidence_of(member));
     }
-    if (members_.empty()) {
+    for (const layer::Elsewhere& one : request_.elsewhere) {
+      const bool asked = std::any_of(members_.begin(), members_.end(),
+                                     [&](const Member& member) { return member.name == one.name; });
+      if (asked) continue;
+      m.evidence.push_back({"not_examined",
+                            one.name,
+                            {},
+                            {},
+                            false,
+                            one.name + " (" + one.kind +
+                                ") was not examined: restore it to a time within the window by "
+                                "the means of its service"});
+    }
+    if (members_.empty() && request_.elsewhere.empty()) {
       m.evidence.push_back(
           {"not_examined",
            {},

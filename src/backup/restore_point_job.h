@@ -31,6 +31,8 @@ struct RestorePointRequest {
   std::string label = {};
   std::vector<DatabaseSpec> databases = {};
   std::vector<EndpointSpec> endpoints = {};
+  // Cannot be asked, but for an endpoint in front that has the same name.
+  std::vector<layer::Elsewhere> elsewhere = {};
   std::string endpoints_ca = {};  // a file; empty: the system's authorities
   std::vector<window::Service> services = {};
   window::PauseOptions pause = {};          // but for hold_max, which follows from the hold

@@ -69,6 +69,7 @@ Result<WindowKind> window_kind_named(std::string_view name) {
 Result<void> add_databases_of_layer(System& system, layer::Unreadable unreadable) {
   if (!system.layer.any()) return {};
   const auto layer = TRY(layer::make_layer(system.layer, unreadable));
+  system.elsewhere = layer->elsewhere();
   std::vector<DatabaseSpec> said = std::move(system.databases);
   system.databases.clear();
   std::vector<std::string> names;

@@ -46,6 +46,7 @@ struct System {
   layer::Spec layer = {};
   WindowSpec window = {};
   std::vector<DatabaseSpec> databases = {};
+  std::vector<layer::Elsewhere> elsewhere = {};  // what of it cannot be read
 };
 
 // Where the system has a layer: adds the databases that the layer's own settings name. Those that

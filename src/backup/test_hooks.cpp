@@ -12,8 +12,12 @@ TestHooks test_hooks() {
   if (const char* gap = std::getenv("STILLPOINT_TEST_OPENING_GAP_MS"); gap != nullptr) {
     hooks.opening_gap = std::chrono::milliseconds(std::strtol(gap, nullptr, 10));
   }
-  const char* gate = std::getenv("STILLPOINT_TEST_GATE");
-  hooks.gate_opens_early = gate != nullptr && std::string_view(gate) == "early";
+  const auto is = [](const char* name, std::string_view value) {
+    const char* text = std::getenv(name);
+    return text != nullptr && text == value;
+  };
+  hooks.gate_opens_early = is("STILLPOINT_TEST_GATE", "early");
+  hooks.keep_torn = is("STILLPOINT_TEST_KEEP", "torn");
 #endif
   return hooks;
 }

@@ -10,9 +10,10 @@ namespace stillpoint::backup {
 struct TestHooks {
   base::Duration opening_gap = {};  // between openings, which happen one after another then
   bool gate_opens_early = false;    // before the last opening
+  bool keep_torn = false;           // what is known to be no cut: only --allow-unproven is asked
 };
 
-// From STILLPOINT_TEST_OPENING_GAP_MS, and STILLPOINT_TEST_GATE=early.
+// From STILLPOINT_TEST_OPENING_GAP_MS, STILLPOINT_TEST_GATE=early and STILLPOINT_TEST_KEEP=torn.
 TestHooks test_hooks();
 
 }  // namespace stillpoint::backup

@@ -85,6 +85,59 @@ systems:
   EXPECT_TRUE(parse_config("", "f.yaml"));
 }
 
+TEST(Config, DescribesLayersAndWindows) {
+  const Config config = parse_config(R"(
+systems:
+  bank:
+    layer: scalardb
+    properties: /etc/a.properties
+    window: {use: gate, wait_max: 50ms, hold_max: 2s}
+    databases: {ledger: {password_file: /p}}
+  books:
+    layer: scalardl
+    ledger: [/etc/l.properties]
+    auditor: /etc/a.properties
+    window:
+      pause: {srv: _x._tcp.y, addresses: ["a:1", "b:2"], tls: true, drain_max: 5s, hold_max: 2m}
+)",
+                                     "f.yaml")
+                            .value();
+  const backup::System& bank = config.systems.at(0).system;
+  EXPECT_EQ(bank.layer.kind, "scalardb");
+  EXPECT_EQ(bank.layer.properties, std::vector<std::string>{"/etc/a.properties"});
+  EXPECT_EQ(bank.window.kind, backup::WindowKind::gate);
+  EXPECT_EQ(bank.window.wait_max, std::chrono::milliseconds(50));
+  EXPECT_EQ(bank.window.hold_max, std::chrono::seconds(2));
+  EXPECT_EQ(bank.databases.at(0).address.password_file, "/p");
+  EXPECT_FALSE(config.systems[0].pause.any());
+  const backup::System& books = config.systems.at(1).system;
+  EXPECT_EQ(books.layer.auditor_properties, std::vector<std::string>{"/etc/a.properties"});
+  EXPECT_EQ(books.window.drain_max, std::chrono::seconds(5));
+  EXPECT_EQ(books.window.pause_max, std::chrono::minutes(2));
+  const PauseTarget& pause = config.systems[1].pause;
+  EXPECT_EQ(pause.srv, std::vector<std::string>{"_x._tcp.y"});
+  EXPECT_EQ(pause.addresses, (std::vector<std::string>{"a:1", "b:2"}));
+  EXPECT_TRUE(pause.tls);
+}
+
+TEST(Config, WhatALayerNeedsIsAskedFor) {
+  const auto error_of = [](const std::string& system) {
+    return parse_config("systems: {s: {" + system + "}}", "f.yaml").error().message;
+  };
+  EXPECT_NE(error_of("layer: scalardb").find("has no properties"), std::string::npos);
+  EXPECT_NE(error_of("layer: scalardb, properties: /p, auditor: /a").find("layer scalardl"),
+            std::string::npos);
+  EXPECT_NE(error_of("properties: /p").find("no layer"), std::string::npos);
+  EXPECT_NE(error_of("layer: atlas").find("not supported"), std::string::npos);
+  for (const char* time : {"10", "0s", "-1s", "1d", "2000h", "s", "1e9s"}) {
+    EXPECT_NE(error_of("layer: scalardb, properties: /p, window: {hold_max: " + std::string(time) +
+                       "}")
+                  .find("no time up to a day"),
+              std::string::npos)
+        << time;
+  }
+}
+
 TEST(Config, MistakesAreNamedWithLineAndColumn) {
   const auto error_of = [](const std::string& text) {
     const auto config = parse_config(text, "f.yaml");
@@ -94,7 +147,7 @@ TEST(Config, MistakesAreNamedWithLineAndColumn) {
   EXPECT_EQ(parse_config("repositry: {}", "f").error().advice, "did you mean 'repository'?");
   EXPECT_EQ(error_of("systems:\n  s:\n    databases: {}\n").rfind("f.yaml:2:3: ", 0), 0U);
   EXPECT_EQ(error_of("repository:\n  pack_size: 1000\n").rfind("f.yaml:2:14: ", 0), 0U);
-  EXPECT_EQ(error_of("systems:\n  s: {layer: scalardb}\n").rfind("f.yaml:2:14: ", 0), 0U);
+  EXPECT_EQ(error_of("systems:\n  s: {layer: atlas}\n").rfind("f.yaml:2:14: ", 0), 0U);
   EXPECT_EQ(error_of("systems: [a").rfind("f.yaml:", 0), 0U);
   for (const char* text :
        {"[]", "x", "systems: 3", "? [a]\n: b", "repository: {url: [1]}",

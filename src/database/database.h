@@ -27,7 +27,7 @@ struct Capabilities {
   bool writers_wait = false;  // ... and others cannot commit while that view is open
   bool write_mark = false;    // write_mark() tells whether anybody wrote
   bool hold_writes = false;   // hold_writes() works here: the commit gate's lock
-  bool hold_whole = false;    // ... and keeps writers off the whole database
+  bool choice = false;        // ReadOptions::choice may be of some tables
   unsigned readers = 1;       // so many read() may run at once
 };
 
@@ -104,12 +104,15 @@ class Sink {
   virtual Result<void> write(std::uint64_t offset, ByteView bytes) = 0;
 };
 
-// Holds writes to some tables still: while it lives, nobody else inserts, updates or deletes there.
+// Holds writes to some tables still: from take() on nobody else inserts, updates or deletes there.
 // Destruction lets go without an answer. Whatever becomes of us, the server lets go by itself once
-// the time given to hold_writes() is over.
+// the time given to prepare_hold() is over. The database outlives it.
 class Hold {
  public:
   virtual ~Hold() = default;
+  // Keeps writers off; waits for it until the deadline, and then fails with `busy`, naming who is
+  // in the way. Proves, from a second connection, that writers are kept off. Once.
+  virtual Result<void> take(base::Deadline deadline) = 0;
   // Lets go. An answer without error is the proof that the hold was there the whole time; after any
   // error it proves nothing.
   virtual Result<void> release() = 0;
@@ -144,12 +147,13 @@ class Database {
   // A value that differs from an earlier one when anybody committed in between. It is read on a
   // connection of its own and may be asked for before open() and after.
   virtual Result<std::string> write_mark() = 0;
-  // Keeps writers off these tables, for `hold_max` at most; waits for it until `deadline`, and then
-  // fails with `busy`, naming who is in the way. Proves, from a second connection, that writers are
-  // kept off. Before open().
-  virtual Result<std::unique_ptr<Hold>> hold_writes(const std::vector<std::string>& tables,
-                                                    base::Deadline deadline,
-                                                    base::Duration hold_max);
+  // What keeps writers off these tables, for `hold_max` at most. Everything that may be done before
+  // is done here: connecting, looking for the tables, rights. Nothing is held yet. Before open().
+  virtual Result<std::unique_ptr<Hold>> prepare_hold(const std::vector<std::string>& tables,
+                                                     base::Duration hold_max);
+  // The same, taken.
+  Result<std::unique_ptr<Hold>> hold_writes(const std::vector<std::string>& tables,
+                                            base::Deadline deadline, base::Duration hold_max);
   // How a table is named here, among objects() and everywhere else; without a schema where the kind
   // has none.
   virtual std::string table_name(const std::string& schema, const std::string& table) const = 0;

@@ -107,10 +107,18 @@ void Object::add(const Receipt& receipt) {
   if (receipt.checksum) checksum = checksum.value_or(0) + *receipt.checksum;
 }
 
-Result<std::unique_ptr<Hold>> Database::hold_writes(const std::vector<std::string>&, base::Deadline,
-                                                    base::Duration) {
+Result<std::unique_ptr<Hold>> Database::prepare_hold(const std::vector<std::string>&,
+                                                     base::Duration) {
   return fail(Error{Errc::unsupported, "hold writes to " + url() + ": this kind cannot",
                     "use a pause instead of the commit gate"});
+}
+
+Result<std::unique_ptr<Hold>> Database::hold_writes(const std::vector<std::string>& tables,
+                                                    base::Deadline deadline,
+                                                    base::Duration hold_max) {
+  auto hold = TRY(prepare_hold(tables, hold_max));
+  TRY(hold->take(deadline));
+  return hold;
 }
 
 std::optional<int> run_as_helper(const base::HelperRole& role) {

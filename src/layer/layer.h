@@ -28,6 +28,12 @@ struct Place {
   std::string url = {};   // there may be a password in it
 };
 
+// A storage that cannot be read: only a restore point can be marked for it.
+struct Elsewhere {
+  std::string name = {};
+  std::string kind = {};  // "cosmos"
+};
+
 // A database of the system: prepared, not open.
 struct Member {
   std::string name = {};
@@ -59,8 +65,7 @@ class Layer {
   virtual ~Layer() = default;
   virtual std::string name() const = 0;  // "scalardb"
   virtual std::vector<Place> places() const = 0;
-  // Storages that cannot be read: only restore points can be marked for them. By name and kind.
-  virtual std::vector<std::string> out_of_reach() const = 0;
+  virtual std::vector<Elsewhere> elsewhere() const = 0;
   // Nothing but a pause will do, whatever the databases can.
   virtual bool always_pauses() const = 0;
   // Which tables are the layer's, by its own metadata. Fails where what must be there is not.
@@ -75,6 +80,8 @@ class Layer {
   // What is to be seen of the data while they are read; for each member, before it is opened. The
   // members of gate_tables() are best read first. The layer outlives the reading.
   virtual std::vector<database::Watch> watches(const Member& member) = 0;
+  // The same for a second snapshot of gate_tables(), which is read after the first.
+  virtual std::vector<database::Watch> watches_again(const Member& member) = 0;
   // All are open. Nothing has been read yet.
   virtual void opened(const Cut& cut) = 0;
   // Once all have been read.

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <chrono>
 
+#include "base/encoding.h"
 #include "base/program.h"
 #include "database/mysql/testing.h"
 #include "database/postgresql/testing.h"
@@ -14,6 +15,29 @@
 namespace stillpoint::database::testing {
 
 using namespace sqlite::testing;
+
+struct WatchedRow {
+  int id = 0;
+  std::optional<std::string> words = {};
+  std::optional<std::string> data = {};
+};
+
+// "INSERT INTO table VALUES (1, …), (2, …)"; `words` and `data` say how a value is written, with ?
+// for its hexadecimal digits.
+inline std::string insertion(const std::string& table, const std::vector<WatchedRow>& rows,
+                             const std::string& words, const std::string& data) {
+  const auto value = [](const std::optional<std::string>& bytes, std::string text) {
+    if (!bytes) return std::string("NULL");
+    return text.replace(text.find('?'), 1, base::hex(base::view_of(*bytes)));
+  };
+  std::string sql;
+  for (const WatchedRow& row : rows) {
+    sql += (sql.empty() ? "INSERT INTO " + table + " VALUES " : ",") + "(" +
+           std::to_string(row.id) + "," + value(row.words, words) + "," + value(row.data, data) +
+           ")";
+  }
+  return sql;
+}
 
 // A database of one kind with a table of names, and what the tests do to it as other users would.
 class Fixture {
@@ -31,6 +55,13 @@ class Fixture {
   // An old database is kept under this name: what it contains.
   virtual std::string kept_content(const std::string& kept) const = 0;
   virtual std::string table() const { return "names"; }  // as a backup names it
+  // Another table, watched(id, words, data): its name in a backup, made with these rows, and how
+  // bytes are shown there.
+  virtual std::string make_watched(const std::vector<WatchedRow>& rows) = 0;
+  virtual std::string shown_bytes(const std::string& bytes) const { return bytes; }
+  // A table large(id) with the numbers from 1 to `count`, whole thousands, that is read in several
+  // parts where the kind does that.
+  virtual std::string make_large(int count) = 0;
 };
 
 class SqliteFixture : public Fixture {
@@ -76,6 +107,19 @@ class SqliteFixture : public Fixture {
   }
   std::string kept_content(const std::string& kept) const override {
     return content("sqlite://" + kept);
+  }
+  std::string make_watched(const std::vector<WatchedRow>& rows) override {
+    Client client(path());
+    EXPECT_TRUE(client.run("CREATE TABLE watched(id INTEGER PRIMARY KEY, words TEXT, data BLOB);" +
+                           insertion("watched", rows, "CAST(x'?' AS TEXT)", "x'?'")));
+    return "watched";
+  }
+  std::string make_large(int count) override {
+    EXPECT_TRUE(Client(path()).run(
+        "CREATE TABLE large(id INTEGER PRIMARY KEY); WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL "
+        "SELECT i+1 FROM n WHERE i<" +
+        std::to_string(count) + ") INSERT INTO large SELECT i FROM n"));
+    return "large";
   }
 
  private:
@@ -167,6 +211,25 @@ class PostgresqlFixture : public Fixture {
   std::string kept_content(const std::string& kept) const override {
     return content(server().url(kept));
   }
+  std::string make_watched(const std::vector<WatchedRow>& rows) override {
+    server().run("CREATE TABLE public.watched(id int PRIMARY KEY, words text, data bytea);" +
+                     insertion("public.watched", rows, "convert_from('\\x?', 'UTF8')", "'\\x?'"),
+                 name_);
+    return "public.watched";
+  }
+  std::string shown_bytes(const std::string& bytes) const override {
+    return "\\x" + base::hex(base::view_of(bytes));
+  }
+  // With few rows on a page, so that there is more than one range of pages.
+  std::string make_large(int count) override {
+    server().run(
+        "CREATE TABLE public.large(id int PRIMARY KEY, filler text) WITH (fillfactor = 10);"
+        "ALTER TABLE public.large ALTER filler SET STORAGE PLAIN;"
+        "INSERT INTO public.large SELECT i, repeat('x', 250) FROM generate_series(1, " +
+            std::to_string(count) + ") i",
+        name_);
+    return "public.large";
+  }
 
  private:
   // One for all tests: it takes longer to start than all that they do.
@@ -230,11 +293,11 @@ class MysqlFixture : public Fixture {
     auto session = Connection::connect({url, {}, {}});
     if (!session) return "error: " + session.error().message;
     const std::string schema = session->location().schemas.at(0);
-    const auto read = session->stream("SELECT id, name FROM " + schema + ".names ORDER BY id",
-                                      [&](const mysql::Cells& row) {
-                                        rows += std::string(row.values[0]) + " " + row.values[1];
-                                        return Result<void>();
-                                      });
+    const auto read = session->stream(
+        "SELECT id, name FROM " + schema + ".names ORDER BY id", [&](const mysql::Cells& row) {
+          rows += std::string(row.values[0]) + " " + row.values[1] + "\n";
+          return Result<void>();
+        });
     return read ? rows : "error: " + read.error().message;
   }
   std::map<std::string, std::string> everything() const override {
@@ -266,6 +329,22 @@ class MysqlFixture : public Fixture {
   }
   std::string kept_content(const std::string& kept) const override {
     return content(server().url(kept));
+  }
+  std::string make_watched(const std::vector<WatchedRow>& rows) override {
+    const std::string name = name_ + ".watched";
+    server().run("CREATE TABLE " + name +
+                 "(id int PRIMARY KEY, words mediumtext CHARACTER SET utf8mb4," +
+                 "data longblob); " + insertion(name, rows, "x'?'", "x'?'"));
+    return name;
+  }
+  std::string make_large(int count) override {
+    const std::string name = name_ + ".large";
+    const std::string names = name_ + ".names";
+    server().run("CREATE TABLE " + name +
+                 "(id int PRIMARY KEY) PARTITION BY KEY(id) PARTITIONS 5;" + "INSERT INTO " + name +
+                 " SELECT a.id + (b.id - 1) * 1000 FROM " + names + " a JOIN " + names +
+                 " b WHERE a.id <= 1000 AND b.id <= " + std::to_string(count / 1000));
+    return name;
   }
 
  private:

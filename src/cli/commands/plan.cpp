@@ -23,6 +23,7 @@ Json json_of(const backup::Plan& plan) {
                            {"writers_wait", able.writers_wait},
                            {"write_mark", able.write_mark},
                            {"hold_writes", able.hold_writes},
+                           {"choice", able.choice},
                            {"readers", able.readers}}}});
   }
   return {{"type", "plan"},

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
 #include <array>
 #include <cstdlib>
 #include <ctime>
@@ -73,6 +74,7 @@ Result<backup::RestorePointRequest> request_of(const RestorePointCommand& comman
     if (request.system.empty() && systems.size() == 1) request.system = systems[0].name;
     for (const backup::System& system : systems) {
       for (const auto& spec : system.databases) request.databases.push_back(spec);
+      for (const auto& one : system.elsewhere) request.elsewhere.push_back(one);
       if (command.target.any()) continue;
       for (const auto& service : system.window.services) request.services.push_back(service);
     }
@@ -133,7 +135,10 @@ std::string text_of(const RestorePointOutcome& outcome) {
     }
     text += "\n";
   }
-  if (m.databases.empty()) {
+  const bool by_time = std::any_of(m.evidence.begin(), m.evidence.end(), [](const auto& one) {
+    return one.kind == "not_examined";
+  });
+  if (by_time) {
     const auto left = (window.pause.end - window.pause.begin - std::chrono::seconds(1)) / 2;
     text += fmt::format("  the middle: {}, good for clocks that differ from ours by {} at most\n",
                         base::format_time(window.middle()),

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <charconv>
 #include <chrono>
+#include <optional>
 
 #include <sqlite3.h>
 #include <sys/time.h>
@@ -18,34 +19,12 @@ namespace {
 using std::chrono::milliseconds;
 
 constexpr std::chrono::seconds answer_max{10};  // to start, and to let go
+constexpr std::chrono::minutes unused_max{10};  // for a helper that is not told to hold
+constexpr std::string_view ready = "ready";
 constexpr std::string_view held = "held";
 constexpr std::string_view release = "release";
 constexpr std::string_view released = "released";
 constexpr std::string_view busy = "busy";
-
-class FileHold final : public Hold {
- public:
-  FileHold(base::Helper helper, base::Duration hold_max)
-      : helper_(std::move(helper)), hold_max_(hold_max), over_(hold_max) {}
-
-  Result<void> release() override {
-    const Result<std::string> answer = let_go();
-    if (over_.passed()) return fail(held_too_long("release the file", hold_max_));
-    if (!answer) return fail(Error(answer.error()).during("release the file"));
-    if (*answer == released) return {};
-    return fail(Errc::unavailable, "release the file: {}", *answer);
-  }
-
- private:
-  Result<std::string> let_go() {
-    TRY(helper_.tell(sqlite::release));
-    return helper_.hear(base::Deadline(answer_max));
-  }
-
-  base::Helper helper_;
-  base::Duration hold_max_;
-  base::Deadline over_;
-};
 
 // From this process: whoever wants to write is refused.
 Result<void> prove(Connection& asking) {
@@ -58,6 +37,51 @@ Result<void> prove(Connection& asking) {
                     "the lock does not hold here: is it on a network file system, or was the file "
                     "replaced just now?"});
 }
+
+Error refused(const std::string& answer) {
+  return {Errc::denied, answer, "check the permissions of the file and its folder"};
+}
+
+class FileHold final : public Hold {
+ public:
+  FileHold(base::Helper helper, Connection asking, std::string doing, base::Duration hold_max)
+      : helper_(std::move(helper)),
+        asking_(std::move(asking)),
+        doing_(std::move(doing)),
+        hold_max_(hold_max) {}
+
+  Result<void> take(base::Deadline deadline) override {
+    TRY_DURING(doing_, helper_.tell(base::milliseconds_of(deadline.left())));
+    const std::string answer =
+        TRY_DURING(doing_, helper_.hear(base::Deadline(deadline.left() + answer_max)));
+    // Who is in the way is looked up from here: the helper would name us.
+    if (answer == busy) return fail(asking_.error(SQLITE_BUSY).during(doing_));
+    if (answer != held) return fail(refused(answer).during(doing_));
+    over_.emplace(hold_max_);
+    TRY_DURING(doing_, prove(asking_));
+    return {};
+  }
+
+  Result<void> release() override {
+    const Result<std::string> answer = let_go();
+    if (!over_ || over_->passed()) return fail(held_too_long("release the file", hold_max_));
+    if (!answer) return fail(Error(answer.error()).during("release the file"));
+    if (*answer == released) return {};
+    return fail(Errc::unavailable, "release the file: {}", *answer);
+  }
+
+ private:
+  Result<std::string> let_go() {
+    TRY(helper_.tell(sqlite::release));
+    return helper_.hear(base::Deadline(answer_max));
+  }
+
+  base::Helper helper_;
+  Connection asking_;
+  const std::string doing_;
+  const base::Duration hold_max_;
+  std::optional<base::Deadline> over_;  // since it is held
+};
 
 // Ends this process at that time, whatever it is doing.
 void end_after(milliseconds time) {
@@ -73,16 +97,21 @@ milliseconds time_of(const std::string& word) {
   return milliseconds(count);
 }
 
-Result<void> hold_until_told(const std::string& path, milliseconds wait, milliseconds hold_max) {
-  end_after(wait + answer_max);
+Result<void> hold_until_told(const std::string& path, milliseconds hold_max) {
+  end_after(unused_max);
   Connection file = TRY(Connection::open(path, SQLITE_OPEN_READWRITE));
   file.keep_log();
+  base::helper_say(ready);
+  const Result<std::string> wanted = base::helper_hear(base::Deadline::never());
+  if (!wanted) return {};  // whoever wanted it is gone
+  const milliseconds wait = time_of(*wanted);
+  end_after(wait + answer_max);
   file.limit_waits(base::Deadline(wait));
   TRY(file.execute("BEGIN IMMEDIATE"));
   end_after(hold_max);
   base::helper_say(held);
   const Result<std::string> told = base::helper_hear(base::Deadline::never());
-  if (!told || *told != release) return {};  // whoever wanted it is gone
+  if (!told || *told != release) return {};  // likewise
   int moved = 0;
   sqlite3_file_control(file.handle(), "main", SQLITE_FCNTL_HAS_MOVED, &moved);
   if (moved != 0) {
@@ -96,30 +125,21 @@ Result<void> hold_until_told(const std::string& path, milliseconds wait, millise
 }  // namespace
 
 int run_hold(const std::vector<std::string>& words) {
-  if (words.size() != 3) return 1;
-  const Result<void> done = hold_until_told(words[0], time_of(words[1]), time_of(words[2]));
+  if (words.size() != 2) return 1;
+  const Result<void> done = hold_until_told(words[0], time_of(words[1]));
   if (done) return 0;
   base::helper_say(done.error().code == Errc::busy ? std::string(busy) : done.error().message);
   return 1;
 }
 
-Result<std::unique_ptr<Hold>> hold_file(const std::string& path, Connection& asking,
-                                        base::Deadline deadline, base::Duration hold_max) {
+Result<std::unique_ptr<Hold>> prepare_hold(const std::string& path, Connection asking,
+                                           base::Duration hold_max) {
   const std::string doing = "hold writes to " + path;
-  base::Helper helper = TRY_DURING(
-      doing, base::Helper::start(hold_role, {path, base::milliseconds_of(deadline.left()),
-                                             base::milliseconds_of(hold_max)}));
-  const std::string answer =
-      TRY_DURING(doing, helper.hear(base::Deadline(deadline.left() + answer_max)));
-  // Who is in the way is looked up from here: the helper would name us.
-  if (answer == busy) return fail(asking.error(SQLITE_BUSY).during(doing));
-  if (answer != held) {
-    return fail(Error{Errc::denied, doing + ": " + answer,
-                      "check the permissions of the file and its folder"});
-  }
-  auto hold = std::make_unique<FileHold>(std::move(helper), hold_max);
-  TRY_DURING(doing, prove(asking));
-  return hold;
+  base::Helper helper =
+      TRY_DURING(doing, base::Helper::start(hold_role, {path, base::milliseconds_of(hold_max)}));
+  const std::string answer = TRY_DURING(doing, helper.hear(base::Deadline(answer_max)));
+  if (answer != ready) return fail(refused(answer).during(doing));
+  return std::make_unique<FileHold>(std::move(helper), std::move(asking), doing, hold_max);
 }
 
 }  // namespace stillpoint::database::sqlite

@@ -15,9 +15,9 @@
 
 namespace stillpoint::database::sqlite {
 
-// As Database::hold_writes(), of the whole file. `asking` proves that others are kept off.
-Result<std::unique_ptr<Hold>> hold_file(const std::string& path, Connection& asking,
-                                        base::Deadline deadline, base::Duration hold_max);
+// As Database::prepare_hold(), of the whole file. `asking` proves that others are kept off.
+Result<std::unique_ptr<Hold>> prepare_hold(const std::string& path, Connection asking,
+                                           base::Duration hold_max);
 
 // The helper's side: its role, and what it does with its words.
 inline constexpr std::string_view hold_role = "sqlite-hold";

@@ -97,8 +97,7 @@ Capabilities SqliteDatabase::capabilities() const {
   return {.snapshot = true,
           .writers_wait = !wal_,
           .write_mark = true,
-          .hold_writes = base::Helper::available(),
-          .hold_whole = base::Helper::available()};
+          .hold_writes = base::Helper::available()};
 }
 
 std::vector<std::string> SqliteDatabase::warnings() const {
@@ -113,12 +112,11 @@ Result<std::string> SqliteDatabase::write_mark() {
 }
 
 // The lock is on the whole file: of the tables it only matters that they exist.
-Result<std::unique_ptr<Hold>> SqliteDatabase::hold_writes(const std::vector<std::string>& tables,
-                                                          base::Deadline deadline,
-                                                          base::Duration hold_max) {
+Result<std::unique_ptr<Hold>> SqliteDatabase::prepare_hold(const std::vector<std::string>& tables,
+                                                           base::Duration hold_max) {
   const std::string what = doing("hold writes to");
   Connection asking = TRY_DURING(what, connect());
-  asking.limit_waits(deadline);
+  asking.limit_waits(base::Deadline(std::chrono::seconds(10)));
   const std::vector<Object> there = TRY_DURING(what, list_objects(asking));
   for (const std::string& table : tables) {
     const bool found = std::any_of(there.begin(), there.end(), [&](const Object& object) {
@@ -128,7 +126,7 @@ Result<std::unique_ptr<Hold>> SqliteDatabase::hold_writes(const std::vector<std:
     return fail(Error{Errc::not_found, what + ": there is no table " + base::printable(table),
                       "`.tables` of the sqlite3 program lists them"});
   }
-  return hold_file(path_, asking, deadline, hold_max);
+  return sqlite::prepare_hold(path_, std::move(asking), hold_max);
 }
 
 Result<void> SqliteDatabase::check_columns(const std::string& table,
@@ -165,6 +163,9 @@ Result<std::vector<Values>> SqliteDatabase::look_up(const std::string& table,
 Result<void> SqliteDatabase::watch(std::vector<Watch> watches) {
   for (Watch& one : watches) {
     TRY_DURING(doing("watch"), check_columns(one.table, one.columns));
+    const bool twice = std::any_of(watches_.begin(), watches_.end(),
+                                   [&](const Watch& known) { return known.table == one.table; });
+    if (twice) return fail(Errc::invalid, "{} is watched twice", base::printable(one.table));
     watches_.push_back(std::move(one));
   }
   return {};

@@ -27,9 +27,8 @@ class SqliteDatabase final : public Database {
   std::vector<Setting> settings() const override { return settings_; }
   std::vector<std::string> warnings() const override;
   Result<std::string> write_mark() override;
-  Result<std::unique_ptr<Hold>> hold_writes(const std::vector<std::string>& tables,
-                                            base::Deadline deadline,
-                                            base::Duration hold_max) override;
+  Result<std::unique_ptr<Hold>> prepare_hold(const std::vector<std::string>& tables,
+                                             base::Duration hold_max) override;
   std::string table_name(const std::string& /*schema*/, const std::string& table) const override {
     return table;
   }

@@ -3,8 +3,11 @@
 
 #include <algorithm>
 #include <array>
+#include <filesystem>
 #include <map>
 #include <optional>
+#include <system_error>
+#include <utility>
 #include <vector>
 
 #include "base/encoding.h"
@@ -91,7 +94,7 @@ std::string lower(std::string text) {
   return text;
 }
 
-// "app:secret@db1:5432/bank"
+// "app:secret@db1:5432/"
 std::string authority_of(const Pieces& pieces, const std::string& user,
                          const std::string& password) {
   const std::string who = value_or(pieces.parameters, "user", user);
@@ -101,7 +104,7 @@ std::string authority_of(const Pieces& pieces, const std::string& user,
   if (!text.empty()) text += "@";
   text += pieces.host.empty() ? "localhost" : pieces.host;
   if (!pieces.port.empty()) text += ":" + pieces.port;
-  return text + "/" + base::percent_encode(pieces.database);
+  return text + "/";
 }
 
 class Query {
@@ -129,7 +132,8 @@ std::string postgresql_url(const Pieces& pieces, const std::string& user,
     const std::string value = value_or(pieces.parameters, name, "");
     if (!value.empty()) query.add(name, value);
   }
-  return "postgresql://" + authority_of(pieces, user, password) + query.text();
+  return "postgresql://" + authority_of(pieces, user, password) +
+         base::percent_encode(pieces.database) + query.text();
 }
 
 // Of MySQL's driver (sslMode=VERIFY_IDENTITY, and useSSL, requireSSL before) and of MariaDB's
@@ -156,17 +160,79 @@ std::string mysql_url(const Pieces& pieces, const std::string& user, const std::
 }
 
 Result<std::string> sqlite_url(std::string_view rest) {
-  std::string_view path = rest.substr(0, rest.find('?'));
-  if (path.starts_with("file:")) path.remove_prefix(5);
+  std::string path(rest.substr(0, rest.find('?')));
+  if (path.starts_with("file:")) {  // then it is a URI to SQLite: file:/srv/a%20b.db
+    path = TRY(decode(std::string_view(path).substr(5)));
+    if (path.starts_with("//")) path.erase(0, std::min(path.find('/', 2), path.size()));
+  }
   if (path.empty() || path.starts_with(":")) {
     return fail(Error{Errc::unsupported, "the JDBC URL names no file: SQLite is in memory there",
                       "only databases in files can be backed up"});
   }
-  return "sqlite:" + std::string(path.starts_with("/") ? "//" : "") + std::string(path);
+  return "sqlite:" + std::string(path.starts_with('/') ? "//" : "") + path;
 }
 
-// What ScalarDB takes and we do not, by the name of the product.
-std::optional<std::string> other_product(std::string_view scheme) {
+// "postgresql" and what follows.
+std::optional<std::pair<std::string_view, std::string_view>> scheme_and_rest(
+    std::string_view jdbc) {
+  constexpr std::string_view prefix = "jdbc:";
+  const std::size_t colon = jdbc.find(':', prefix.size());
+  if (!jdbc.starts_with(prefix) || colon == std::string_view::npos) return std::nullopt;
+  return std::pair(jdbc.substr(prefix.size(), colon - prefix.size()), jdbc.substr(colon + 1));
+}
+
+std::string file_identity(const std::string& path) {
+  std::error_code error;
+  const auto absolute = std::filesystem::absolute(path, error);
+  if (error) return path;
+  const auto same = std::filesystem::weakly_canonical(absolute, error);
+  return error ? path : same.string();
+}
+
+// Of "user:password@host:port/database?parameters".
+std::string server_identity(const std::string& kind, std::string rest) {
+  rest = rest.substr(0, rest.find('?'));
+  const std::size_t at = rest.find('@');
+  const std::string user = at == std::string::npos ? "" : rest.substr(0, rest.find_first_of(":@"));
+  if (at != std::string::npos) rest.erase(0, at + 1);
+  const std::size_t slash = std::min(rest.find('/'), rest.size());
+  std::string server = lower(rest.substr(0, slash));
+  std::string database = rest.substr(std::min(slash + 1, rest.size()));
+  const std::size_t bracket = server.find(']');  // of an IPv6 address
+  if (server.find(':', bracket == std::string::npos ? 0 : bracket) == std::string::npos) {
+    server += kind == "postgresql" ? ":5432" : ":3306";
+  }
+  if (kind == "postgresql" && database.empty()) database = user;  // so the server takes it
+  return server + "/" + database;
+}
+
+}  // namespace
+
+Result<std::string> url_of_jdbc(std::string_view jdbc, const std::string& user,
+                                const std::string& password) {
+  const auto parts = scheme_and_rest(jdbc);
+  if (!parts) {
+    return fail(Error{Errc::invalid, "the contact point is no JDBC URL",
+                      "it has to be like jdbc:postgresql://db1:5432/bank"});
+  }
+  const auto [scheme, rest] = *parts;
+  if (scheme == "sqlite") return sqlite_url(rest);
+  if (scheme == "postgresql") return postgresql_url(TRY(pieces_of(rest)), user, password);
+  if (scheme == "mysql" || scheme == "mariadb") {
+    if (!rest.starts_with("//")) return several_servers();  // jdbc:mysql:replication://…
+    return mysql_url(TRY(pieces_of(rest)), user, password);
+  }
+  if (const auto product = other_product(jdbc)) {
+    return fail(Error{Errc::unsupported, "its storage is " + *product + ", which is not known here",
+                      "hold the applications still while its own tool backs it up: stillpoint hold "
+                      "... -- COMMAND"});
+  }
+  return fail(Error{Errc::invalid,
+                    "the JDBC URL is of an unknown product: jdbc:" + base::printable(scheme) + ":",
+                    how_to_name_it});
+}
+
+std::optional<std::string> other_product(std::string_view jdbc) {
   constexpr std::array<std::pair<std::string_view, std::string_view>, 6> known = {{
       {"oracle", "Oracle Database"},
       {"sqlserver", "SQL Server"},
@@ -175,38 +241,19 @@ std::optional<std::string> other_product(std::string_view scheme) {
       {"cloudspanner", "Cloud Spanner"},
       {"spanner", "Cloud Spanner"},
   }};
-  for (const auto& [name, product] : known) {
-    if (name == scheme) return std::string(product);
+  const auto parts = scheme_and_rest(jdbc);
+  for (const auto& [scheme, product] : known) {
+    if (parts && parts->first == scheme) return std::string(product);
   }
   return std::nullopt;
 }
 
-}  // namespace
-
-Result<std::string> url_of_jdbc(std::string_view jdbc, const std::string& user,
-                                const std::string& password) {
-  constexpr std::string_view prefix = "jdbc:";
-  const std::size_t colon = jdbc.find(':', prefix.size());
-  if (!jdbc.starts_with(prefix) || colon == std::string_view::npos) {
-    return fail(Error{Errc::invalid, "the contact point is no JDBC URL",
-                      "it has to be like jdbc:postgresql://db1:5432/bank"});
-  }
-  const std::string_view scheme = jdbc.substr(prefix.size(), colon - prefix.size());
-  const std::string_view rest = jdbc.substr(colon + 1);
-  if (scheme == "sqlite") return sqlite_url(rest);
-  if (scheme == "postgresql") return postgresql_url(TRY(pieces_of(rest)), user, password);
-  if (scheme == "mysql" || scheme == "mariadb") {
-    if (!rest.starts_with("//")) return several_servers();  // jdbc:mysql:replication://…
-    return mysql_url(TRY(pieces_of(rest)), user, password);
-  }
-  if (const auto product = other_product(scheme)) {
-    return fail(Error{Errc::unsupported, "its storage is " + *product + ", which is not known here",
-                      "hold the applications still while its own tool backs it up: stillpoint hold "
-                      "... -- COMMAND"});
-  }
-  return fail(Error{Errc::invalid,
-                    "the JDBC URL is of an unknown product: jdbc:" + base::printable(scheme) + ":",
-                    how_to_name_it});
+std::string identity_of_url(const std::string& url) {
+  const std::size_t colon = std::min(url.find(':'), url.size() - 1);
+  const std::string kind = url.substr(0, colon);
+  std::string rest = url.substr(colon + 1);
+  if (rest.starts_with("//")) rest.erase(0, 2);
+  return kind + ":" + (kind == "sqlite" ? file_identity(rest) : server_identity(kind, rest));
 }
 
 }  // namespace stillpoint::layer::scalardb

@@ -32,12 +32,12 @@ class ScalardbLayer final : public Layer {
     return places;
   }
 
-  std::vector<std::string> out_of_reach() const override {
-    std::vector<std::string> names;
+  std::vector<Elsewhere> elsewhere() const override {
+    std::vector<Elsewhere> all;
     for (const Settings& settings : spec_.installations) {
-      for (const OtherStorage& one : settings.others) names.push_back(one.name + ", " + one.kind);
+      for (const OtherStorage& one : settings.others) all.push_back({one.name, one.kind});
     }
-    return names;
+    return all;
   }
 
   Result<void> examine(const std::vector<Member>& members) override {
@@ -102,6 +102,17 @@ class ScalardbLayer final : public Layer {
       } else if (one.table.transactional) {
         all.push_back(proof_.records(stored, shown, one.table.keys));
       }
+    }
+    return all;
+  }
+
+  std::vector<database::Watch> watches_again(const Member& member) override {
+    std::vector<database::Watch> all;
+    for (const Placed& one : tables_) {
+      if (one.member != member.name || !one.table.coordinator) continue;
+      all.push_back(proof_.coordinator_again(
+          stored_name(*member.database, one.table.name_space, one.table.name),
+          one.table.name_space + "." + one.table.name, one.table.group_commit));
     }
     return all;
   }

@@ -3,7 +3,9 @@
 
 #include <algorithm>
 #include <charconv>
+#include <initializer_list>
 #include <map>
+#include <string_view>
 
 #include "base/text.h"
 
@@ -18,28 +20,33 @@ struct Column {
   int position = 0;
 };
 
-bool has(const std::vector<Column>& columns, std::string_view name) {
-  return std::any_of(columns.begin(), columns.end(),
-                     [&](const Column& column) { return column.name == name; });
+bool has(const std::vector<Column>& columns, std::initializer_list<std::string_view> names) {
+  return std::all_of(names.begin(), names.end(), [&](std::string_view name) {
+    return std::any_of(columns.begin(), columns.end(),
+                       [&](const Column& column) { return column.name == name; });
+  });
 }
 
-Table table_of(const std::string& full_name, std::vector<Column> columns) {
+Result<Table> table_of(const std::string& full_name, std::vector<Column> columns) {
+  const std::size_t dot = full_name.find('.');
+  if (dot == std::string::npos || dot == 0 || dot + 1 == full_name.size()) {
+    return fail(Errc::corrupt, "the metadata has a table that is called \"{}\"",
+                base::printable(full_name));
+  }
   std::sort(columns.begin(), columns.end(),
             [](const Column& a, const Column& b) { return a.position < b.position; });
   Table table;
-  const std::size_t dot = full_name.find('.');
   table.name_space = full_name.substr(0, dot);
-  table.name = dot == std::string::npos ? "" : full_name.substr(dot + 1);
+  table.name = full_name.substr(dot + 1);
   for (const char* kind : {"PARTITION", "CLUSTERING"}) {
     for (const Column& column : columns) {
       if (column.key == kind) table.keys.push_back(column.name);
     }
   }
-  table.coordinator = table.name == "state" && has(columns, "tx_id") && has(columns, "tx_state") &&
-                      has(columns, "tx_created_at") && !has(columns, "tx_version");
-  table.group_commit = table.coordinator && has(columns, "tx_child_ids");
-  table.transactional =
-      has(columns, "tx_id") && has(columns, "tx_version") && has(columns, "tx_prepared_at");
+  table.transactional = has(columns, {"tx_id", "tx_version", "tx_prepared_at"});
+  table.coordinator = table.name == "state" && !table.transactional &&
+                      has(columns, {"tx_id", "tx_state", "tx_created_at"});
+  table.group_commit = table.coordinator && has(columns, {"tx_child_ids"});
   return table;
 }
 
@@ -56,6 +63,10 @@ Result<std::vector<Table>> read_tables(database::Database& database,
   const auto rows = TRY(database.look_up(
       stored_name(database, system_namespace, "metadata"),
       {"full_table_name", "column_name", "key_type", "ordinal_position"}, metadata_rows_max));
+  return tables_of(rows);
+}
+
+Result<std::vector<Table>> tables_of(const std::vector<database::Values>& rows) {
   std::map<std::string, std::vector<Column>> columns;
   for (const database::Values& row : rows) {
     Column column{row[1].value_or(""), row[2].value_or(""), 0};
@@ -64,7 +75,7 @@ Result<std::vector<Table>> read_tables(database::Database& database,
     columns[row[0].value_or("")].push_back(std::move(column));
   }
   std::vector<Table> tables;
-  for (auto& [name, its] : columns) tables.push_back(table_of(name, std::move(its)));
+  for (auto& [name, its] : columns) tables.push_back(TRY(table_of(name, std::move(its))));
   return tables;
 }
 

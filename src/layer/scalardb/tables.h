@@ -28,4 +28,8 @@ std::string stored_name(const database::Database& database, const std::string& n
 Result<std::vector<Table>> read_tables(database::Database& database,
                                        const std::string& system_namespace);
 
+// Of rows of the metadata: full_table_name, column_name, key_type, ordinal_position. `corrupt` for
+// what ScalarDB does not write.
+Result<std::vector<Table>> tables_of(const std::vector<database::Values>& rows);
+
 }  // namespace stillpoint::layer::scalardb

@@ -14,6 +14,12 @@ TransactionId split_id(std::string_view id) {
   return {id.substr(0, parent_length), id.substr(parent_length + 1)};
 }
 
+std::string join_id(std::string_view parent, std::string_view child) {
+  std::string id(parent);
+  id += separator;
+  return id += child;
+}
+
 std::vector<std::string_view> split_children(std::string_view list) {
   std::vector<std::string_view> children;
   while (!list.empty()) {

@@ -18,6 +18,7 @@ struct TransactionId {
 };
 
 TransactionId split_id(std::string_view id);
+std::string join_id(std::string_view parent, std::string_view child);
 
 // Of tx_child_ids: "a,b,c".
 std::vector<std::string_view> split_children(std::string_view list);

@@ -18,7 +18,7 @@ using scalardb::Storage;
 void rename_storages(Settings& settings, const std::string& front,
                      const std::vector<Storage>& taken) {
   std::map<std::string, std::string> names;
-  const bool single = settings.storages.size() == 1;
+  const bool single = settings.storages.size() == 1 && settings.others.empty();
   for (Storage& storage : settings.storages) {
     const auto same = std::find_if(taken.begin(), taken.end(), [&](const Storage& one) {
       return database::same_place(one.url, storage.url);
@@ -35,7 +35,10 @@ void rename_storages(Settings& settings, const std::string& front,
       one.storage = known->second;
     }
   }
-  for (scalardb::OtherStorage& one : settings.others) one.name = front + "." + one.name;
+  const bool alone = settings.others.size() == 1 && settings.storages.empty();
+  for (scalardb::OtherStorage& one : settings.others) {
+    one.name = alone ? front : front + "." + one.name;
+  }
 }
 
 }  // namespace

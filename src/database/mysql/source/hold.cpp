@@ -14,6 +14,7 @@
 namespace stillpoint::database::mysql {
 namespace {
 
+constexpr std::chrono::seconds prepare_max{10};
 // On a server that cannot refuse at once, a writer that still waits after this time is refused.
 constexpr std::chrono::milliseconds proof_time{30};
 
@@ -87,41 +88,68 @@ Result<void> check_place(Connection& session, const ServerIdentity& identity) {
   return check_same_server(session, identity);
 }
 
+class TableHold final : public SessionHold<Connection> {
+ public:
+  TableHold(Connection session, Connection& asking, const ServerIdentity& identity,
+            std::vector<std::string> quoted, std::string doing, base::Duration hold_max)
+      : SessionHold(std::move(session), "UNLOCK TABLES", hold_max),
+        asking_(asking),
+        identity_(identity),
+        quoted_(std::move(quoted)),
+        doing_(std::move(doing)) {}
+
+  Result<void> take(base::Deadline deadline) override {
+    session().limit(deadline);
+    // The server's own limit on the wait is for the case that we die meanwhile.
+    const auto wait = std::chrono::ceil<std::chrono::seconds>(deadline.left()).count();
+    TRY_DURING(doing_, session().execute(
+                           fmt::format("SET SESSION wait_timeout = {}, lock_wait_timeout = {}",
+                                       seconds_of(hold_max()), std::max<long long>(wait, 1))));
+    const Result<void> locked =
+        session().execute("LOCK TABLES " + base::join(quoted_, " READ, ") + " READ");
+    if (!locked) {
+      const bool late =
+          locked.error().code == Errc::busy || session().last_number() == er_lock_wait_timeout;
+      return fail(late ? who_is_in_the_way() : Error(locked.error()).during(doing_));
+    }
+    taken();
+    session().unlimit();
+    TRY_DURING(doing_, prove(asking_, identity_, quoted_, deadline));
+    return {};
+  }
+
+ private:
+  Error who_is_in_the_way() {
+    const std::vector<std::string> who = busy_sessions(asking_);
+    return {
+        Errc::busy,
+        doing_ + ": " +
+            (who.empty() ? "somebody uses them" : "perhaps in the way: " + base::join(who, ", ")),
+        "wait until they are done, end them with KILL, or allow more time"};
+  }
+
+  Connection& asking_;
+  const ServerIdentity& identity_;
+  const std::vector<std::string> quoted_;
+  const std::string doing_;
+};
+
 }  // namespace
 
-Result<std::unique_ptr<Hold>> hold_tables(Connection& holder, Connection& asking,
-                                          const ServerIdentity& identity,
-                                          const std::vector<std::string>& tables,
-                                          base::Deadline deadline, base::Duration hold_max) {
+Result<std::unique_ptr<Hold>> prepare_hold(Connection& holder, Connection& asking,
+                                           const ServerIdentity& identity,
+                                           const std::vector<std::string>& tables,
+                                           base::Duration hold_max) {
   const std::string doing = "hold writes to " + base::join(tables, ", ");
+  const base::Deadline deadline(prepare_max);
   Connection session =
       TRY_DURING(doing, Connection::connect({}, {.like = &holder, .time_max = deadline.left()}));
   session.limit(deadline);
   TRY_DURING(doing, check_place(session, identity));
-  const std::vector<std::string> quoted = TRY_DURING(doing, find_tables(session, tables));
-  // The server's own limit on the wait is for the case that we die meanwhile.
-  const auto wait = std::chrono::ceil<std::chrono::seconds>(deadline.left()).count();
-  TRY_DURING(doing,
-             session.execute(fmt::format("SET SESSION wait_timeout = {}, lock_wait_timeout = {}",
-                                         seconds_of(hold_max), std::max<long long>(wait, 1))));
-  const Result<void> locked =
-      session.execute("LOCK TABLES " + base::join(quoted, " READ, ") + " READ");
-  if (!locked) {
-    const bool late =
-        locked.error().code == Errc::busy || session.last_number() == er_lock_wait_timeout;
-    if (!late) return fail(Error(locked.error()).during(doing));
-    const std::vector<std::string> who = busy_sessions(asking);
-    return fail(Error{
-        Errc::busy,
-        doing + ": " +
-            (who.empty() ? "somebody uses them" : "perhaps in the way: " + base::join(who, ", ")),
-        "wait until they are done, end them with KILL, or allow more time"});
-  }
+  std::vector<std::string> quoted = TRY_DURING(doing, find_tables(session, tables));
   session.unlimit();
-  auto hold =
-      std::make_unique<SessionHold<Connection>>(std::move(session), "UNLOCK TABLES", hold_max);
-  TRY_DURING(doing, prove(asking, identity, quoted, deadline));
-  return hold;
+  return std::make_unique<TableHold>(std::move(session), asking, identity, std::move(quoted), doing,
+                                     hold_max);
 }
 
 }  // namespace stillpoint::database::mysql

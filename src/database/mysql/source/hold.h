@@ -13,11 +13,11 @@
 
 namespace stillpoint::database::mysql {
 
-// As Database::hold_writes(). `holder` is a session with the server that the snapshot will be on;
+// As Database::prepare_hold(). `holder` is a session with the server that the snapshot will be on;
 // `asking` proves that others are kept off.
-Result<std::unique_ptr<Hold>> hold_tables(Connection& holder, Connection& asking,
-                                          const ServerIdentity& identity,
-                                          const std::vector<std::string>& tables,
-                                          base::Deadline deadline, base::Duration hold_max);
+Result<std::unique_ptr<Hold>> prepare_hold(Connection& holder, Connection& asking,
+                                           const ServerIdentity& identity,
+                                           const std::vector<std::string>& tables,
+                                           base::Duration hold_max);
 
 }  // namespace stillpoint::database::mysql

@@ -182,6 +182,7 @@ Capabilities MysqlDatabase::capabilities() const {
   can.snapshot = true;
   can.write_mark = can_mark();
   can.hold_writes = !identity_.replica && !identity_.cluster;
+  can.choice = true;
   can.readers = reader_ ? reader_->sessions() : 1;
   return can;
 }
@@ -208,10 +209,9 @@ Result<std::string> MysqlDatabase::write_mark() {
   return log_end(*marks_);
 }
 
-Result<std::unique_ptr<Hold>> MysqlDatabase::hold_writes(const std::vector<std::string>& tables,
-                                                         base::Deadline deadline,
-                                                         base::Duration hold_max) {
-  return hold_tables(*holder_, *marks_, identity_, tables, deadline, hold_max);
+Result<std::unique_ptr<Hold>> MysqlDatabase::prepare_hold(const std::vector<std::string>& tables,
+                                                          base::Duration hold_max) {
+  return mysql::prepare_hold(*holder_, *marks_, identity_, tables, hold_max);
 }
 
 Result<std::vector<Values>> MysqlDatabase::look_up(const std::string& table,
@@ -227,9 +227,14 @@ Result<std::vector<Values>> MysqlDatabase::look_up(const std::string& table,
 
 Result<void> MysqlDatabase::watch(std::vector<Watch> watches) {
   for (Watch& one : watches) {
-    TRY(find_columns(inventory_, one.table, one.columns));
+    const Table* found = TRY(find_columns(inventory_, one.table, one.columns));
+    if (!found->chosen || !found->has_rows()) {
+      return fail(Errc::not_found, "the rows of {} are not in the backup",
+                  base::printable(one.table));
+    }
     const std::string name = one.table;
-    watches_[name] = std::move(one);
+    if (watches_.emplace(name, std::move(one)).second) continue;
+    return fail(Errc::invalid, "{} is watched twice", base::printable(name));
   }
   return {};
 }

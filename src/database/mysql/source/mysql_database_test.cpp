@@ -248,6 +248,23 @@ TEST(MysqlDatabase, TakesWhatIsChosen) {
               AllOf(HasSubstr("not_found:"), HasSubstr("did you mean shop.items?")));
 }
 
+TEST(MysqlDatabase, WatchesOnlyRowsThatAreInTheBackup) {
+  const Server server;
+  make_every_kind(server);
+  const auto watching = [&](const std::vector<std::string>& tables) {
+    auto database = source_at(server.url("shop"), {.choice = {{"shop.orders"}, {}}});
+    EXPECT_EQ(said(database->prepare({})), "ok");
+    std::vector<Watch> watches;
+    for (const std::string& table : tables) {
+      watches.push_back({table, {}, [](auto) { return Result<void>(); }});
+    }
+    return said(database->watch(std::move(watches)));
+  };
+  EXPECT_EQ(watching({"shop.orders"}), "ok");
+  EXPECT_THAT(watching({"shop.zero"}), HasSubstr("not_found"));
+  EXPECT_THAT(watching({"shop.orders", "shop.orders"}), HasSubstr("watched twice"));
+}
+
 TEST(MysqlDatabase, NamesTheMissingRights) {
   const Server server;
   server.run(

@@ -11,6 +11,8 @@
 namespace stillpoint::database::postgresql {
 namespace {
 
+constexpr std::chrono::seconds prepare_max{10};
+
 struct Wanted {
   std::vector<std::string> quoted;
   std::vector<Oid> oids;
@@ -74,35 +76,56 @@ Result<void> check_place(Connection& session, const ServerIdentity& identity) {
   return {};
 }
 
+class TableHold final : public SessionHold<Connection> {
+ public:
+  // COMMIT of a transaction that has failed answers without an error; the SELECT does not.
+  TableHold(Connection session, Connection& asking, Wanted wanted, std::string doing,
+            base::Duration hold_max)
+      : SessionHold(std::move(session), "SELECT 1; COMMIT", hold_max),
+        asking_(asking),
+        wanted_(std::move(wanted)),
+        doing_(std::move(doing)) {}
+
+  Result<void> take(base::Deadline deadline) override {
+    session().limit(deadline);
+    const Result<void> locked = session().execute(
+        "SET idle_in_transaction_session_timeout = " + base::milliseconds_of(hold_max()) +
+        "; BEGIN READ WRITE; SET LOCAL lock_timeout = " + base::milliseconds_of(deadline.left()) +
+        "; LOCK TABLE " + base::join(wanted_.quoted, ", ") + " IN SHARE MODE");
+    if (!locked) {
+      const bool late = locked.error().code == Errc::busy || session().last_state() == "57014";
+      if (!late) return fail(Error(locked.error()).during(doing_));
+      const auto who = TRY(who_blocks(asking_, wanted_.oids, "SHARE", session().server_process()));
+      return fail(blocked_error(who, doing_));
+    }
+    taken();
+    session().unlimit();
+    TRY_DURING(doing_, prove(asking_, wanted_, deadline));
+    return {};
+  }
+
+ private:
+  Connection& asking_;
+  const Wanted wanted_;
+  const std::string doing_;
+};
+
 }  // namespace
 
-Result<std::unique_ptr<Hold>> hold_tables(Connection& holder, Connection& asking,
-                                          const ServerIdentity& identity,
-                                          const std::vector<std::string>& tables,
-                                          base::Deadline deadline, base::Duration hold_max) {
+Result<std::unique_ptr<Hold>> prepare_hold(Connection& holder, Connection& asking,
+                                           const ServerIdentity& identity,
+                                           const std::vector<std::string>& tables,
+                                           base::Duration hold_max) {
   const std::string doing = "hold writes to " + base::join(tables, ", ");
+  const base::Deadline deadline(prepare_max);
   Connection session =
       TRY_DURING(doing, Connection::connect({}, {.like = &holder, .time_max = deadline.left()}));
   session.limit(deadline);
   TRY_DURING(doing, check_place(session, identity));
-  const Wanted wanted = TRY_DURING(doing, find_tables(session, tables));
-  const std::string time = base::milliseconds_of(deadline.left());
-  const Result<void> locked = session.execute(
-      "SET idle_in_transaction_session_timeout = " + base::milliseconds_of(hold_max) +
-      "; BEGIN READ WRITE; SET LOCAL lock_timeout = " + time + "; LOCK TABLE " +
-      base::join(wanted.quoted, ", ") + " IN SHARE MODE");
-  if (!locked) {
-    const bool late = locked.error().code == Errc::busy || session.last_state() == "57014";
-    if (!late) return fail(Error(locked.error()).during(doing));
-    const auto who = TRY(who_blocks(asking, wanted.oids, "SHARE", session.server_process()));
-    return fail(blocked_error(who, doing));
-  }
+  Wanted wanted = TRY_DURING(doing, find_tables(session, tables));
   session.unlimit();
-  // COMMIT of a transaction that has failed answers without an error; the SELECT does not.
-  auto hold =
-      std::make_unique<SessionHold<Connection>>(std::move(session), "SELECT 1; COMMIT", hold_max);
-  TRY_DURING(doing, prove(asking, wanted, deadline));
-  return hold;
+  return std::make_unique<TableHold>(std::move(session), asking, std::move(wanted), doing,
+                                     hold_max);
 }
 
 }  // namespace stillpoint::database::postgresql

@@ -13,11 +13,11 @@
 
 namespace stillpoint::database::postgresql {
 
-// As Database::hold_writes(). `holder` is the session whose snapshot will be opened: the hold is on
-// the very same server. `asking` proves that others are kept off.
-Result<std::unique_ptr<Hold>> hold_tables(Connection& holder, Connection& asking,
-                                          const ServerIdentity& identity,
-                                          const std::vector<std::string>& tables,
-                                          base::Deadline deadline, base::Duration hold_max);
+// As Database::prepare_hold(). `holder` is the session whose snapshot will be opened: the hold is
+// on the very same server. `asking` proves that others are kept off.
+Result<std::unique_ptr<Hold>> prepare_hold(Connection& holder, Connection& asking,
+                                           const ServerIdentity& identity,
+                                           const std::vector<std::string>& tables,
+                                           base::Duration hold_max);
 
 }  // namespace stillpoint::database::postgresql

@@ -165,6 +165,14 @@ const Table* Inventory::find(Oid oid) const {
   return found == tables.end() ? nullptr : &*found;
 }
 
+bool Inventory::within(const Table& table, const Table& whole) const {
+  const Table* at = &table;
+  while (at != nullptr && at->oid != whole.oid) {
+    at = at->partition && !at->parents.empty() ? find(at->parents.front()) : nullptr;
+  }
+  return at != nullptr;
+}
+
 const Table& Inventory::load_through(const Table& table) const {
   const Table* through = &table;
   for (const Table* at = &table; at->partition && !at->parents.empty();) {

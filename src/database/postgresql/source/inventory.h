@@ -76,6 +76,8 @@ struct Inventory {
   bool large_objects = false;
 
   const Table* find(Oid oid) const;
+  // Whether a table is that one, or a partition of it or of its partitions.
+  bool within(const Table& table, const Table& whole) const;
   // The table through which a table's rows have to be loaded: mostly itself.
   const Table& load_through(const Table& table) const;
 };

@@ -32,6 +32,12 @@ Result<const Table*> find_columns(const Inventory& inventory, const std::string&
   return fail(Errc::not_found, "there is no table {}", base::printable(name));
 }
 
+Result<void> check_watchable(const Table& table) {
+  if (table.rows_chosen && table.condition.empty()) return {};
+  return fail(Errc::not_found, "not all rows of {} are in the backup",
+              base::printable(table.shown()));
+}
+
 unsigned readers_wanted(const ReadOptions& options) {
   constexpr unsigned at_least = 2;  // one reads while the other is waited for
   if (options.readers != 0) return options.readers;
@@ -127,6 +133,7 @@ Capabilities PostgresqlDatabase::capabilities() const {
   can.snapshot = true;
   can.write_mark = true;
   can.hold_writes = !identity_.standby;
+  can.choice = true;
   can.readers = reader_ ? reader_->sessions() : 1;
   return can;
 }
@@ -145,9 +152,9 @@ Result<std::string> PostgresqlDatabase::write_mark() {
                                                    : "SELECT txid_current_snapshot()");
 }
 
-Result<std::unique_ptr<Hold>> PostgresqlDatabase::hold_writes(
-    const std::vector<std::string>& tables, base::Deadline deadline, base::Duration hold_max) {
-  return hold_tables(*holder_, *marks_, identity_, tables, deadline, hold_max);
+Result<std::unique_ptr<Hold>> PostgresqlDatabase::prepare_hold(
+    const std::vector<std::string>& tables, base::Duration hold_max) {
+  return postgresql::prepare_hold(*holder_, *marks_, identity_, tables, hold_max);
 }
 
 Result<std::vector<Values>> PostgresqlDatabase::look_up(const std::string& table,
@@ -161,11 +168,16 @@ Result<std::vector<Values>> PostgresqlDatabase::look_up(const std::string& table
                            columns.size(), rows_max);
 }
 
+// The rows of a partitioned table are those of its partitions.
 Result<void> PostgresqlDatabase::watch(std::vector<Watch> watches) {
-  for (Watch& one : watches) {
-    TRY(find_columns(inventory_, one.table, one.columns));
-    const std::string name = one.table;
-    watches_[name] = std::move(one);
+  for (const Watch& one : watches) {
+    const Table* found = TRY(find_columns(inventory_, one.table, one.columns));
+    for (const Table& table : inventory_.tables) {
+      if (table.partitioned || !inventory_.within(table, *found)) continue;
+      TRY(check_watchable(table));
+      if (watches_.emplace(table.shown(), one).second) continue;
+      return fail(Errc::invalid, "{} is watched twice", base::printable(table.shown()));
+    }
   }
   return {};
 }

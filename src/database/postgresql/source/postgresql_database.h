@@ -35,11 +35,9 @@ class PostgresqlDatabase final : public Database {
   std::vector<std::string> warnings() const override;
   std::vector<std::string> left_out() const override { return left_out_; }
   Result<std::string> write_mark() override;
-  Result<std::unique_ptr<Hold>> hold_writes(const std::vector<std::string>& tables,
-                                            base::Deadline deadline,
-                                            base::Duration hold_max) override;
-  std::string table_name(const std::string& schema,
-                         const std::string& table) const override {
+  Result<std::unique_ptr<Hold>> prepare_hold(const std::vector<std::string>& tables,
+                                             base::Duration hold_max) override;
+  std::string table_name(const std::string& schema, const std::string& table) const override {
     return display_qualified(schema, table);
   }
   Result<std::vector<Values>> look_up(const std::string& table,

@@ -109,6 +109,50 @@ TEST(PostgresqlChoice, SaysWhatWasMeantWhereNothingFits) {
               AllOf(HasSubstr("leave out"), HasSubstr("public.customers")));
 }
 
+TEST(PostgresqlWatch, ThePartitionsOfATableAreWatchedWithIt) {
+  const Server server;
+  server.run(tables_sql);
+  server.run(
+      "ALTER TABLE public.events DETACH PARTITION public.events_2; DROP TABLE public.events_2;"
+      "CREATE TABLE public.sub (gone int, what text, at int) PARTITION BY LIST (what);"
+      "ALTER TABLE public.sub DROP gone; CREATE TABLE public.sub_1 PARTITION OF public.sub DEFAULT;"
+      "ALTER TABLE public.events ATTACH PARTITION public.sub FOR VALUES FROM (10) TO (20);"
+      "INSERT INTO public.events VALUES (12, 'twelve')");
+  std::vector<std::string> seen;
+  auto database = source_of(server, {.readers = 1});
+  ASSERT_EQ(prepared(*database), "ok");
+  ASSERT_EQ(said(database->watch({{"public.events",
+                                   {"what", "at"},
+                                   [&](std::span<const Value> values) {
+                                     seen.push_back(std::string(*values[0]) + " " +
+                                                    std::string(*values[1]));
+                                     return Result<void>();
+                                   }}})),
+            "ok");
+  ASSERT_EQ(open_now(*database), "ok");
+  database::testing::copy_of(*database);
+  EXPECT_THAT(seen, ::testing::UnorderedElementsAre("one 1", "twelve 12"));
+}
+
+TEST(PostgresqlWatch, RowsThatAreNotInTheBackupCannotBeWatched) {
+  const Server server;
+  server.run(tables_sql);
+  const auto watching = [&](const Choice& choice, const std::vector<std::string>& tables) {
+    auto database = source_of(server, {.choice = choice});
+    EXPECT_EQ(prepared(*database), "ok");
+    std::vector<Watch> watches;
+    for (const std::string& table : tables) {
+      watches.push_back({table, {}, [](auto) { return Result<void>(); }});
+    }
+    return said(database->watch(std::move(watches)));
+  };
+  EXPECT_EQ(watching({}, {"public.orders", "public.events"}), "ok");
+  EXPECT_THAT(watching({{"public.orders"}, {}}, {"public.customers"}), HasSubstr("not_found"));
+  EXPECT_THAT(watching({{}, {"public.events_1"}}, {"public.events"}), HasSubstr("not_found"));
+  EXPECT_THAT(watching({}, {"public.all_orders"}), HasSubstr("not_found"));
+  EXPECT_THAT(watching({}, {"public.events_1", "public.events"}), HasSubstr("watched twice"));
+}
+
 // Exactly what the error asks for is enough, and nothing of it is too much.
 TEST(PostgresqlPrivileges, TheMissingGrantsAreNamedAndAreEnough) {
   const Server server;
