@@ -90,6 +90,7 @@ class ScalardbCase(support.Case):
     """The letters of databases: P, S, M for PostgreSQL, SQLite, MariaDB."""
 
     time_max = 240
+    layer = "scalardb"
 
     def make(self, kinds, coordinator="P", **options):
         """A bank that is ready, and the properties file that the program gets."""
@@ -133,7 +134,7 @@ class ScalardbCase(support.Case):
         """And under "id" its backup's id."""
         manifest = json.loads(self.dump(backup, "manifest.json"))
         self.assertEqual(manifest_schema.problems(manifest), [])
-        self.assertEqual(manifest["layer"], "scalardb")
+        self.assertEqual(manifest["layer"], self.layer)
         return {"id": backup, **manifest}
 
     def take(self, *arguments, gap=None, gate=None, **how):

@@ -9,10 +9,12 @@ import scalardb_case
 import scalardb_cut
 import support
 
-UNPROVEN, NOT_HELD = 20, 21
+NOT_HELD = 21
 
 
 class LedgerAndAuditor(scalardb_case.ScalardbCase):
+    layer = "scalardl"
+
     def make_both(self):
         """The Ledger on PostgreSQL, the Auditor on MariaDB; only the Ledger is paused."""
         self.make("P")
@@ -34,11 +36,6 @@ class LedgerAndAuditor(scalardb_case.ScalardbCase):
 
     def whom(self):
         return ("books", *self.configured)
-
-    def manifest(self, backup):
-        manifest = json.loads(self.dump(backup, "manifest.json"))
-        self.assertEqual(manifest["layer"], "scalardl")
-        return manifest
 
     def copy(self, backup, name, system, place):
         url, copy = place
@@ -83,6 +80,28 @@ class LedgerAndAuditor(scalardb_case.ScalardbCase):
         told = self.stillpoint("restore", backup, "--database", "auditor", "--alone", "--dry-run",
                                *self.configured, "--json").json()
         self.assertEqual([one["name"] for one in told["databases"]], ["auditor"])
+
+    def test_an_auditor_over_two_databases(self):
+        """Is paused with the Ledger, or there is no backup."""
+        self.make("P")
+        self.auditor_system = scalardb.System([self.mariadb(), self.sqlite()])
+        log = self.folder / "auditor.log"
+        self.auditor = scalardb.Application(self).open(self.auditor_system, log).make()
+        self.auditor_properties = self.auditor_system.write(self.folder / "auditor.properties")
+        self.configure()
+        self.work(20)
+        self.auditor.start(seed=3)
+        self.auditor.run_until(50)
+        gap = {scalardb_case.GAP: "200"}
+        error = self.fails("backup", *self.whom(), expect=NOT_HELD, code="not_held",
+                           says=("transaction", "coordinator.state"), env=gap)
+        self.assertIn("not among those that are paused", error["advice"])
+        self.assert_nothing_left()
+        manifest = self.back_up(*self.pausing(self.app, self.auditor), gap=200)
+        self.assertEqual([one["name"] for one in manifest["databases"]],
+                         ["ledger", "auditor.storage_0", "auditor.storage_1"])
+        self.app.stop()
+        self.auditor.stop()
 
     def test_one_database_is_paused_too(self):
         self.make_both()

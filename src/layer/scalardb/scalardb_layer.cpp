@@ -15,14 +15,14 @@ namespace {
 class ScalardbLayer final : public Layer {
  public:
   explicit ScalardbLayer(LayerSpec spec)
-      : spec_(std::move(spec)), proof_(ProofOptions{.one_phase_commit = one_phase_commit()}) {}
+      : spec_(std::move(spec)), proof_(proof_options()), alone_proof_(proof_options()) {}
 
   std::string name() const override { return spec_.name; }
   bool always_pauses() const override { return spec_.always_pauses; }
 
   std::vector<Place> places() const override {
     std::vector<Place> places;
-    for (const Settings& settings : spec_.installations) {
+    for (const auto& [settings, stands_alone] : spec_.installations) {
       for (const Storage& storage : settings.storages) {
         const bool known = std::any_of(places.begin(), places.end(),
                                        [&](const Place& p) { return p.name == storage.name; });
@@ -34,7 +34,7 @@ class ScalardbLayer final : public Layer {
 
   std::vector<Elsewhere> elsewhere() const override {
     std::vector<Elsewhere> all;
-    for (const Settings& settings : spec_.installations) {
+    for (const auto& [settings, stands_alone] : spec_.installations) {
       for (const OtherStorage& one : settings.others) all.push_back({one.name, one.kind});
     }
     return all;
@@ -42,11 +42,11 @@ class ScalardbLayer final : public Layer {
 
   Result<void> examine(const std::vector<Member>& members) override {
     std::set<std::pair<std::string, std::string>> seen;
-    for (const Settings& settings : spec_.installations) {
+    for (const auto& [settings, stands_alone] : spec_.installations) {
       for (const Member& member : members) {
         if (!stores_in(settings, member.name)) continue;
         if (!seen.insert({member.name, settings.system_namespace}).second) continue;
-        TRY(examine_one(settings, member));
+        TRY(examine_one(settings, stands_alone, member));
       }
     }
     return check_coordinators();
@@ -55,15 +55,15 @@ class ScalardbLayer final : public Layer {
   std::vector<database::Setting> settings() const override {
     const auto any = [&](bool Settings::* flag) {
       return std::any_of(spec_.installations.begin(), spec_.installations.end(),
-                         [&](const Settings& one) { return one.*flag; })
+                         [&](const Installation& one) { return one.settings.*flag; })
                  ? "on"
                  : "off";
     };
     std::vector<std::string> namespaces;
-    for (const Settings& one : spec_.installations) {
-      if (std::find(namespaces.begin(), namespaces.end(), one.system_namespace) ==
-          namespaces.end()) {
-        namespaces.push_back(one.system_namespace);
+    for (const Installation& one : spec_.installations) {
+      const std::string& name = one.settings.system_namespace;
+      if (std::find(namespaces.begin(), namespaces.end(), name) == namespaces.end()) {
+        namespaces.push_back(name);
       }
     }
     std::vector<std::string> coordinators;
@@ -98,9 +98,9 @@ class ScalardbLayer final : public Layer {
       const std::string stored =
           stored_name(*member.database, one.table.name_space, one.table.name);
       if (one.table.coordinator) {
-        all.push_back(proof_.coordinator(stored, shown, one.table.group_commit));
+        all.push_back(proof_of(one).coordinator(stored, shown, one.table.group_commit));
       } else if (one.table.transactional) {
-        all.push_back(proof_.records(stored, shown, one.table.keys));
+        all.push_back(proof_of(one).records(stored, shown, one.table.keys));
       }
     }
     return all;
@@ -109,7 +109,7 @@ class ScalardbLayer final : public Layer {
   std::vector<database::Watch> watches_again(const Member& member) override {
     std::vector<database::Watch> all;
     for (const Placed& one : tables_) {
-      if (one.member != member.name || !one.table.coordinator) continue;
+      if (one.member != member.name || !one.table.coordinator || one.alone) continue;
       all.push_back(proof_.coordinator_again(
           stored_name(*member.database, one.table.name_space, one.table.name),
           one.table.name_space + "." + one.table.name, one.table.group_commit));
@@ -117,18 +117,39 @@ class ScalardbLayer final : public Layer {
     return all;
   }
 
-  void opened(const Cut& cut) override { proof_.opened(cut); }
-  std::vector<Finding> judge() override { return proof_.judge(); }
+  void opened(const Cut& cut) override {
+    proof_.opened(cut);
+    Cut alone = cut;
+    alone.paused = false;
+    alone_proof_.opened(alone);
+  }
+
+  std::vector<Finding> judge() override {
+    std::vector<Finding> findings = proof_.judge();
+    const bool any_alone =
+        std::any_of(tables_.begin(), tables_.end(), [](const Placed& one) { return one.alone; });
+    if (!any_alone) return findings;
+    for (Finding& one : alone_proof_.judge()) findings.push_back(std::move(one));
+    return findings;
+  }
 
  private:
   struct Placed {
     std::string member = {};
     Table table = {};
+    bool alone = false;  // its installation stands alone
   };
+
+  ProofOptions proof_options() const {
+    ProofOptions options;
+    options.one_phase_commit = one_phase_commit();
+    return options;
+  }
+  Proof& proof_of(const Placed& one) { return one.alone ? alone_proof_ : proof_; }
 
   bool one_phase_commit() const {
     return std::any_of(spec_.installations.begin(), spec_.installations.end(),
-                       [](const Settings& one) { return one.one_phase_commit; });
+                       [](const Installation& one) { return one.settings.one_phase_commit; });
   }
 
   static bool stores_in(const Settings& settings, const std::string& name) {
@@ -136,7 +157,7 @@ class ScalardbLayer final : public Layer {
                        [&](const Storage& storage) { return storage.name == name; });
   }
 
-  Result<void> examine_one(const Settings& settings, const Member& member) {
+  Result<void> examine_one(const Settings& settings, bool alone, const Member& member) {
     auto tables = read_tables(*member.database, settings.system_namespace);
     if (!tables && tables.error().code != Errc::not_found) {
       return fail(std::move(tables.error()).during("ScalarDB's metadata in " + member.name));
@@ -147,17 +168,19 @@ class ScalardbLayer final : public Layer {
       return {};
     }
     for (Table& table : *tables) {
-      if (table.coordinator) note_coordinator(member, table);
-      tables_.push_back({member.name, std::move(table)});
+      if (table.coordinator) note_coordinator(member, table, alone);
+      tables_.push_back({member.name, std::move(table), alone});
     }
     return {};
   }
 
   // Also one that the properties do not name: somebody uses it.
-  void note_coordinator(const Member& member, const Table& table) {
-    coordinators_[member.name].push_back(
-        stored_name(*member.database, table.name_space, table.name));
-    for (const Settings& settings : spec_.installations) {
+  void note_coordinator(const Member& member, const Table& table, bool alone) {
+    if (!alone) {
+      coordinators_[member.name].push_back(
+          stored_name(*member.database, table.name_space, table.name));
+    }
+    for (const auto& [settings, stands_alone] : spec_.installations) {
       for (const Coordinator& one : settings.coordinators) {
         if (one.name_space == table.name_space && one.storage == member.name) return;
       }
@@ -167,7 +190,7 @@ class ScalardbLayer final : public Layer {
   }
 
   Result<void> check_coordinators() const {
-    for (const Settings& settings : spec_.installations) {
+    for (const auto& [settings, stands_alone] : spec_.installations) {
       for (const Coordinator& one : settings.coordinators) TRY(check_coordinator(one));
     }
     return {};
@@ -190,6 +213,7 @@ class ScalardbLayer final : public Layer {
   std::map<std::string, std::vector<std::string>> coordinators_;  // by the member's name
   std::vector<std::string> warnings_;
   Proof proof_;
+  Proof alone_proof_;  // of installations that stand alone: nobody holds them
 };
 
 }  // namespace
@@ -200,7 +224,10 @@ std::unique_ptr<Layer> make_layer(LayerSpec spec) {
 
 Result<std::unique_ptr<Layer>> layer_of(const Spec& spec, Unreadable unreadable) {
   const Others others = unreadable == Unreadable::listed ? Others::listed : Others::refused;
-  return make_layer({"scalardb", {TRY(read_settings_of(spec.properties, others))}, false});
+  Settings settings = TRY(read_settings_of(spec.properties, others));
+  LayerSpec layer;
+  layer.installations.push_back({std::move(settings), false});
+  return make_layer(std::move(layer));
 }
 
 }  // namespace stillpoint::layer::scalardb

@@ -49,12 +49,14 @@ Result<std::unique_ptr<Layer>> layer_of(const Spec& spec, Unreadable unreadable)
   scalardb::LayerSpec layer{"scalardl", {}, true};
   Settings ledger = TRY_DURING("Ledger", scalardb::read_settings_of(spec.properties, others));
   rename_storages(ledger, "ledger", {});
-  layer.installations.push_back(std::move(ledger));
+  layer.installations.push_back({std::move(ledger), false});
   if (!spec.auditor_properties.empty()) {
     Settings auditor =
         TRY_DURING("Auditor", scalardb::read_settings_of(spec.auditor_properties, others));
-    rename_storages(auditor, "auditor", layer.installations.front().storages);
-    layer.installations.push_back(std::move(auditor));
+    rename_storages(auditor, "auditor", layer.installations.front().settings.storages);
+    // On several databases it has to be paused as well.
+    const bool one_database = auditor.storages.size() == 1;
+    layer.installations.push_back({std::move(auditor), one_database});
   }
   return scalardb::make_layer(std::move(layer));
 }
