@@ -15,6 +15,7 @@ import support
 
 GAP = "STILLPOINT_TEST_OPENING_GAP_MS"
 GATE = "STILLPOINT_TEST_GATE"
+KEEP = "STILLPOINT_TEST_KEEP"
 # What a manifest of each branch has to tell.
 EVIDENCE = {
     "one_snapshot": {"one_snapshot", "coordinator_rows"},

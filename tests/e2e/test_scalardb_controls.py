@@ -39,7 +39,8 @@ class WithoutAWindow(scalardb_case.ScalardbCase):
         gate = (*self.whom(), "--window", "gate")
         ways = {"none, 20 ms": lambda: self.one(self.together(), 20),
                 "none, 200 ms": lambda: self.one(self.together(), 200),
-                "gate, early": lambda: self.one(gate, 20, **{scalardb_case.GATE: "early"})}
+                "gate, early": lambda: self.one(gate, 20, **{
+                    scalardb_case.GATE: "early", scalardb_case.KEEP: "torn"})}
         backups = {name: [way() for _ in range(self.rounds)] for name, way in ways.items()}
         self.app.stop()
         log, places = self.written(), scalardb_case.Places(self, self.system)
