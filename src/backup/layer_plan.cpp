@@ -42,6 +42,20 @@ Result<void> check_waiting_writers(const Plan& plan) {
   return {};
 }
 
+// A transaction that is committed by the captured coordinator would be missing, even as prepared,
+// in a copy that has not come so far.
+Result<void> check_up_to_date(const Plan& plan) {
+  for (const PlannedDatabase& planned : plan.databases) {
+    if (!planned.database->capabilities().behind) continue;
+    return fail(Error{
+        Errc::unsupported,
+        planned.spec.name + " is a standby, a replica or one of a cluster: what was committed may "
+                            "show there late, and would be missing beside the other databases",
+        "name the primary: databases: {" + planned.spec.name + ": {url: ...}} in stillpoint.yaml"});
+  }
+  return {};
+}
+
 // Whoever keeps writers waiting is read at once; then who has a coordinator, so that what is
 // committed is known when the records are read.
 void order(Plan& plan) {
@@ -64,7 +78,7 @@ std::string gate_refusal(const Plan& plan) {
     const database::Capabilities can = planned.database->capabilities();
     if (!plan.gate_tables.contains(planned.spec.name) || can.hold_writes) continue;
     return "writes to the coordinator's table cannot be held in " + planned.spec.name +
-           " (is it a standby, or a cluster whose locks are local?)";
+           ": this kind cannot";
   }
   return {};
 }
@@ -140,6 +154,7 @@ Result<void> plan_layer(Plan& plan) {
   for (const PlannedDatabase& planned : plan.databases) {
     members.push_back({planned.spec.name, planned.database.get()});
   }
+  if (plan.databases.size() > 1) TRY(check_up_to_date(plan));
   TRY(plan.layer->examine(members));
   plan.gate_tables = plan.layer->gate_tables();
   for (const std::string& warning : plan.layer->warnings()) plan.warnings.push_back(warning);

@@ -157,15 +157,26 @@ TEST_F(LayerPlan, WhatTheGateCannotHoldIsPausedOrRefused) {
 }
 
 TEST_F(LayerPlan, OnlyWhoHasACoordinatorMustBeAbleToHoldWrites) {
-  database::Capabilities standby = able();
-  standby.hold_writes = false;
-  add("a", standby);
+  database::Capabilities unable = able();
+  unable.hold_writes = false;
+  add("a", unable);
   add("b");
   EXPECT_EQ(chosen(), "commit_gate");
   plan_.databases.clear();
   add("a");
-  add("b", standby);
-  EXPECT_THAT(chosen(), HasSubstr("cannot be held in b (is it a standby"));
+  add("b", unable);
+  EXPECT_THAT(chosen(), HasSubstr("cannot be held in b"));
+}
+
+TEST_F(LayerPlan, WhatMayShowLateIsRefusedBesideOthers) {
+  database::Capabilities standby = able();
+  standby.behind = true;
+  add("a", standby);
+  EXPECT_EQ(chosen(), "one_snapshot");
+  add("b");
+  can_pause();
+  EXPECT_THAT(chosen(), HasSubstr("a is a standby, a replica or one of a cluster"));
+  EXPECT_THAT(chosen(), HasSubstr("-> name the primary"));
 }
 
 TEST_F(LayerPlan, ALayerThatAlwaysPausesDoesSoForOneDatabase) {

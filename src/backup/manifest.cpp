@@ -102,6 +102,7 @@ Json json_of(const DatabaseEntry& entry) {
             {"write_mark", entry.capabilities.write_mark},
             {"hold_writes", entry.capabilities.hold_writes},
             {"choice", entry.capabilities.choice},
+            {"behind", entry.capabilities.behind},
             {"readers", entry.capabilities.readers}}},
           {"settings", json_of(entry.settings)},
           {"warnings", entry.warnings},
@@ -214,7 +215,8 @@ DatabaseEntry entry_of(const Json& json) {
   const Json& able = json.at("capabilities");
   entry.capabilities = {able.at("snapshot").get<bool>(),   able.at("writers_wait").get<bool>(),
                         able.at("write_mark").get<bool>(), able.value("hold_writes", false),
-                        able.value("choice", false),       able.value("readers", 1U)};
+                        able.value("choice", false),       able.value("behind", false),
+                        able.value("readers", 1U)};
   entry.settings = settings_of(json.at("settings"));
   entry.warnings = json.at("warnings").get<std::vector<std::string>>();
   entry.left_out = json.value("left_out", std::vector<std::string>());

@@ -28,6 +28,7 @@ struct Capabilities {
   bool write_mark = false;    // write_mark() tells whether anybody wrote
   bool hold_writes = false;   // hold_writes() works here: the commit gate's lock
   bool choice = false;        // ReadOptions::choice may be of some tables
+  bool behind = false;        // what was committed elsewhere may show late: it is a standby, say
   unsigned readers = 1;       // so many read() may run at once
 };
 

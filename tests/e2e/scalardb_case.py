@@ -14,6 +14,7 @@ import scalardb_cut
 import support
 
 GAP = "STILLPOINT_TEST_OPENING_GAP_MS"
+KEEP = "STILLPOINT_TEST_KEEP"
 GATE = "STILLPOINT_TEST_GATE"
 KEEP = "STILLPOINT_TEST_KEEP"
 # What a manifest of each branch has to tell.

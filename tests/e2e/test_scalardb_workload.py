@@ -115,15 +115,7 @@ class Bank(support.Case):
 
 
 class Workload(Bank):
-    """One combination a test."""
-
-    def test_postgresql_and_sqlite(self):
-        self.make(self.sqlite())
-        self.work_and_copy()
-
-    def test_postgresql_and_mariadb(self):
-        self.make(self.mariadb())
-        self.work_and_copy()
+    """With all that commits can be set to; other combinations: test_scalardb_backup.py."""
 
     def test_group_commit(self):
         """A row of the coordinator stands for many; and commits go on behind the application."""
@@ -134,21 +126,6 @@ class Workload(Bank):
         groups = {transaction.split("$")[0] for transaction in cut}
         print(f"{len(cut)} transactions in {len(groups)} groups")
         self.assertLess(len(groups), len(cut) / 2)
-
-    def test_three_databases(self):
-        self.make(self.sqlite(), self.mariadb(), coordinator=2, coordinator_namespace="commits",
-                  isolation="SERIALIZABLE")
-        self.end_exactly()
-
-    def test_one_database(self):
-        """Its dump is of one instant, also at work."""
-        self.make()
-        places = self.copy_places()
-        begin = time.time() * 1e6
-        paths = self.dump("at_work")
-        end = time.time() * 1e6
-        self.end_exactly()
-        self.assert_exact(self.read(paths, places), acknowledged_until=begin, begun_after=end)
 
 
 class Killed(Bank):

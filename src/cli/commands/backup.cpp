@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+
 #include <nlohmann/json.hpp>
 
 #include "backup/backup_job.h"
@@ -118,8 +120,13 @@ Result<int> run(const BackupCommand& command, const Session& session) {
   backup::BackupOptions options = TRY(options_of(command, session.config));
   const auto repository = TRY(open_repository(session));
   backup::WindowCopies copies(*repository);
-  options.pause = TRY(pause_options(session));
-  options.pause.copies = &copies;
+  const bool may_pause =
+      std::any_of(systems.begin(), systems.end(),
+                  [](const backup::System& system) { return !system.window.services.empty(); });
+  if (may_pause) {
+    options.pause = TRY(pause_options(session));
+    options.pause.copies = &copies;
+  }
   if (const auto let_go = let_go_by_repository(session, *repository); !let_go) {
     log(LogLevel::warning, "{} ({})", let_go.error().message, let_go.error().advice);
   }

@@ -24,6 +24,7 @@ Json json_of(const backup::Plan& plan) {
                            {"write_mark", able.write_mark},
                            {"hold_writes", able.hold_writes},
                            {"choice", able.choice},
+                           {"behind", able.behind},
                            {"readers", able.readers}}}});
   }
   return {{"type", "plan"},

@@ -40,14 +40,26 @@ std::string text_of(const DatabaseEntry& entry) {
 
 std::string text_of(const backup::Listed& backup, const Manifest& m) {
   std::string text = fmt::format(
-      "backup {}\n  system:    {}\n  time:      {} UTC\n  label:     {}\n  plan:      {}: {}\n"
-      "  verdict:   {}\n",
-      backup.record.id.hex(), m.system, base::display_time(m.created),
-      m.label.empty() ? "-" : m.label, backup::name_of(m.branch), m.reason,
-      backup::name_of(m.verdict));
+      "backup {}\n  system:    {}\n  layer:     {}\n  time:      {} UTC\n  label:     {}\n",
+      backup.record.id.hex(), m.system, m.layer, base::display_time(m.created),
+      m.label.empty() ? "-" : m.label);
+  text += fmt::format("  plan:      {}: {}\n  verdict:   {}\n", backup::name_of(m.branch), m.reason,
+                      backup::name_of(m.verdict));
   if (m.window) {
     text += fmt::format("  paused:    from {} to {}\n", base::format_time(m.window->pause.begin),
                         base::format_time(m.window->pause.end));
+  }
+  if (!m.gate.empty()) {
+    const backup::GateTry& gate = m.gate.back();
+    text +=
+        fmt::format("  held:      commits, for {} from {}\n",
+                    base::display_duration(gate.waited + gate.held), base::format_time(gate.asked));
+  }
+  for (const auto& setting : m.layer_settings) {
+    text += fmt::format("  {}: {}\n", setting.name, base::printable(setting.value));
+  }
+  for (const std::string& warning : m.warnings) {
+    text += "  note:      " + base::printable(warning) + "\n";
   }
   for (const auto& e : m.evidence) {
     text += fmt::format("  evidence:  {}{}\n", e.holds ? "" : "AGAINST: ", base::printable(e.text));

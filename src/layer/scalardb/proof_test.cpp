@@ -14,6 +14,8 @@ namespace {
 using database::Value;
 using database::Values;
 using ::testing::AllOf;
+using ::testing::Contains;
+using ::testing::Each;
 using ::testing::ElementsAre;
 using ::testing::Field;
 using ::testing::HasSubstr;
@@ -57,6 +59,12 @@ class Watched {
              const std::optional<std::string>& children = {}) {
     EXPECT_TRUE(show(coordinator_, {id, state, created, children}));
   }
+  // In the second snapshot.
+  void state_again(const std::string& id, const std::string& state,
+                   const std::string& created = recently,
+                   const std::optional<std::string>& children = {}) {
+    EXPECT_TRUE(show(again_, {id, state, created, children}));
+  }
   void committed(const std::string& key, const std::string& id,
                  const std::string& prepared_at = recently,
                  const std::string& committed_at = at(milliseconds(-900))) {
@@ -73,6 +81,7 @@ class Watched {
  private:
   Proof proof_;
   database::Watch coordinator_ = proof_.coordinator("c", "coordinator.state", true);
+  database::Watch again_ = proof_.coordinator_again("c", "coordinator.state", true);
   database::Watch records_ = proof_.records("t", "bank.accounts", {"id"});
 };
 
@@ -126,6 +135,30 @@ TEST(Proof, ThreeAreNamedAndTheOthersCounted) {
   EXPECT_THAT(watched.judge(),
               ElementsAre(without_row(AllOf(HasSubstr("record 3 of"), Not(HasSubstr("record 4 of")),
                                             HasSubstr("; and 2 more")))));
+}
+
+TEST(Proof, WhatOnlyTheSecondSnapshotHasWasCommittedMeanwhile) {
+  for (const Cut& cut : {gate(), pause()}) {
+    Watched watched(cut);
+    watched.state("T1", "3");
+    watched.state("group", "3", recently, "a,b");
+    watched.state_again("T1", "3");
+    watched.state_again("group", "3", recently, "a,b");
+    EXPECT_THAT(watched.judge(), Each(Field(&Finding::weight, Weight::speaks_for)));
+    watched.state_again("T2", "3");
+    watched.state_again("later", "3", recently, "a,b");
+    EXPECT_THAT(watched.judge(),
+                Contains(finding(Weight::contradicts_cut, "coordinator_unchanged",
+                                 AllOf(HasSubstr("transaction T2 in coordinator.state"),
+                                       HasSubstr("later$a"), HasSubstr("later$b")))));
+  }
+}
+
+TEST(Proof, AbortsMeanwhileAndOldStatesDoNoHarm) {
+  Watched watched;
+  watched.state_again("T1", "4");
+  watched.state_again("old", "3", at(std::chrono::hours(-1)));
+  EXPECT_THAT(watched.judge(), Each(Field(&Finding::weight, Weight::speaks_for)));
 }
 
 TEST(Proof, NamesAreShortAndPrintable) {
@@ -408,6 +441,19 @@ TEST(Proof, OfTooManyRecordsTheRecentOnesAreCompared) {
                                       HasSubstr("too many to look further back"))));
     }
   }
+}
+
+TEST(Proof, RecordsWhoseStatesHaveComeDoNotWait) {
+  constexpr int count = 2000;
+  Watched watched(gate(), {.waiting_max = 10});
+  for (int i = 0; i < count; ++i) {
+    watched.committed(std::to_string(i), "T" + std::to_string(i), time_of(i, count),
+                      time_of(i, count));
+    watched.state("T" + std::to_string(i), "3", time_of(i, count));
+  }
+  EXPECT_THAT(watched.judge(), ElementsAre(finding(Weight::speaks_for, "coordinator_rows",
+                                                   HasSubstr("all 2,000 records that were "
+                                                             "committed in the 5 min"))));
 }
 
 TEST(Proof, OfTooManyRecordsTheRecentOnesKeepTheirNames) {

@@ -71,18 +71,18 @@ class Lines {
   explicit Lines(std::string_view text) : rest_(text) {}
 
   bool next(std::string& line) {
+    line.clear();
     while (!rest_.empty()) {
-      std::string_view natural = take();
-      if (natural.empty() || natural[0] == '#' || natural[0] == '!') continue;
-      line.clear();
-      while (continues(natural)) {
-        line += natural.substr(0, natural.size() - 1);
-        natural = take();
+      const std::string_view natural = take();
+      const bool nothing = natural.empty() || natural[0] == '#' || natural[0] == '!';
+      if (line.empty() && nothing) continue;
+      if (!continues(natural)) {
+        line += natural;
+        return true;
       }
-      line += natural;
-      return true;
+      line += natural.substr(0, natural.size() - 1);
     }
-    return false;
+    return !line.empty();
   }
   std::size_t number() const { return number_; }
 
@@ -166,19 +166,43 @@ std::string_view value_of(std::string_view rest) {
   return rest;
 }
 
-// As Java's String.trim(): everything up to a space.
-std::string_view trim(std::string_view text) {
-  const auto blank = [](char c) { return static_cast<unsigned char>(c) <= ' '; };
+std::string_view trim(std::string_view text, bool (*blank)(char)) {
   while (!text.empty() && blank(text.front())) text.remove_prefix(1);
   while (!text.empty() && blank(text.back())) text.remove_suffix(1);
   return text;
 }
 
+// What Java's String.trim() takes away.
+bool below_space(char c) {
+  return static_cast<unsigned char>(c) <= ' ';
+}
+
+std::string lower(std::string_view text) {
+  std::string out(text);
+  std::transform(out.begin(), out.end(), out.begin(),
+                 [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c; });
+  return out;
+}
+
+// What stands before the colon: "env", "sys"; anything else is no variable.
+std::string kind_of(std::string_view name) {
+  const std::size_t colon = name.find(':');
+  return colon == std::string_view::npos ? std::string() : lower(name.substr(0, colon));
+}
+
 std::optional<std::string> environment(const std::string& name) {
-  constexpr std::string_view prefix = "env:";
-  if (!name.starts_with(prefix)) return std::nullopt;
-  const char* value = std::getenv(name.c_str() + prefix.size());
+  if (kind_of(name) != "env") return std::nullopt;
+  const char* value = std::getenv(name.c_str() + name.find(':') + 1);
   return value == nullptr ? std::nullopt : std::optional<std::string>(value);
+}
+
+Error unknown_variable(const std::string& name) {
+  const bool java = kind_of(name) == "sys";
+  return {Errc::invalid,
+          "the variable " + base::printable(name) + " has no value" +
+              (java ? ": only the application's Java machine knows it" : " here"),
+          java ? "write the value into a copy of the file, for backups"
+               : "set it as the application has it"};
 }
 
 Result<std::string> replace(std::string_view text, const Lookup& lookup, int depth) {
@@ -190,9 +214,9 @@ Result<std::string> replace(std::string_view text, const Lookup& lookup, int dep
     const std::size_t end = text.find('}', begin);
     if (end == std::string_view::npos) return out.append(text.substr(begin));
     if (begin > 0 && text[begin - 1] == '$') {  // $${ stands for ${
-      out.pop_back();
-      out.append(text.substr(begin, end + 1 - begin));
-      at = end + 1;
+      out.back() = '$';
+      out += '{';
+      at = begin + 2;
       continue;
     }
     const std::string_view inside = text.substr(begin + 2, end - begin - 2);
@@ -200,14 +224,12 @@ Result<std::string> replace(std::string_view text, const Lookup& lookup, int dep
     const std::string name(inside.substr(0, mark));
     std::optional<std::string> value = lookup(name);
     if (!value && mark != std::string_view::npos) value = inside.substr(mark + 2);
-    if (!value) {
-      const bool java = name.starts_with("sys:");
-      return fail(Error{Errc::invalid,
-                        "the variable " + base::printable(name) + " has no value" +
-                            (java ? ": only the application's Java machine knows it" : " here"),
-                        java ? "write the value into a copy of the file, for backups"
-                             : "set it as the application has it"});
+    if (!value && kind_of(name) != "env" && kind_of(name) != "sys") {
+      out.append(text.substr(begin, end + 1 - begin));  // as it stands
+      at = end + 1;
+      continue;
     }
+    if (!value) return fail(unknown_variable(name));
     if (depth == nesting_max || out.size() + value->size() > replaced_bytes_max) {
       return fail(Errc::invalid, "the variable {} leads to itself", base::printable(name));
     }
@@ -240,7 +262,8 @@ Result<Properties> Properties::parse(std::string_view text) {
 Result<std::optional<std::string>> Properties::find(const std::string& name) const {
   const auto at = values_.find(name);
   if (at == values_.end()) return std::nullopt;
-  std::string value = TRY_DURING(name, replace_variables(trim(at->second), environment));
+  std::string value =
+      TRY_DURING(name, replace_variables(trim(at->second, below_space), environment));
   if (value.empty()) return std::nullopt;
   return value;
 }
@@ -251,9 +274,7 @@ Result<std::string> Properties::get(const std::string& name, std::string fallbac
 }
 
 Result<bool> Properties::flag(const std::string& name, bool fallback) const {
-  std::string value = TRY(get(name, fallback ? "true" : "false"));
-  std::transform(value.begin(), value.end(), value.begin(),
-                 [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c; });
+  const std::string value = lower(TRY(get(name, fallback ? "true" : "false")));
   if (value == "true" || value == "false") return value == "true";
   return fail(
       Error{Errc::invalid, name + " is neither true nor false", "ScalarDB refuses it, too"});
@@ -265,7 +286,7 @@ Result<std::vector<std::string>> Properties::list(const std::string& name) const
   if (value.empty()) return all;
   std::string one;
   const auto add = [&] {
-    all.emplace_back(trim(one));
+    all.emplace_back(trim(one, [](char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }));
     one.clear();
   };
   for (std::size_t i = 0; i < value.size(); ++i) {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Java's .properties files, read as java.util.Properties and ScalarDB read them: Latin-1 with
-// \uXXXX, values without the spaces around them, ${env:NAME} and ${env:NAME:-default} replaced.
+// \uXXXX, values without the spaces around them, ${env:NAME} and ${env:NAME:-default} replaced. A
+// variable without a value stays as it stands there, and the application fails by it; here it is
+// refused by its name.
 #pragma once
 
 #include <functional>

@@ -30,6 +30,7 @@ TEST(Properties, AreReadAsJavaReadsThem) {
   EXPECT_EQ(parsed("a=\\u00e9\\ud83d\\ude00\\ud83d"), (Values{{"a", "é😀\uFFFD"}}));
   EXPECT_EQ(parsed("a=\xE9"), (Values{{"a", "é"}}));  // Latin-1
   EXPECT_EQ(parsed("a=1\\"), (Values{{"a", "1"}}));
+  EXPECT_EQ(parsed("\\\n# comment\n\\\n\na=1\\\n# none\n"), (Values{{"a", "1# none"}}));
 }
 
 TEST(Properties, ABrokenEscapeIsRefusedWithItsLineOnly) {
@@ -57,8 +58,14 @@ TEST(Properties, VariablesOfTheEnvironment) {
   EXPECT_EQ(with("${env:STILLPOINT_TEST_USER}@db").find("x").value(), "app@db");
   EXPECT_EQ(with("${env:STILLPOINT_TEST_NONE:-else}").find("x").value(), "else");
   EXPECT_EQ(with("$${env:STILLPOINT_TEST_USER}").find("x").value(), "${env:STILLPOINT_TEST_USER}");
-  EXPECT_EQ(with("${").find("x").value(), "${");
-  for (const char* unknown : {"${env:STILLPOINT_TEST_NONE}", "${sys:user}", "${other}"}) {
+  EXPECT_EQ(with("${ENV:STILLPOINT_TEST_USER}").find("x").value(), "app");
+  EXPECT_EQ(with("$${a${env:STILLPOINT_TEST_USER}}").find("x").value(), "${aapp}");
+  // These are no variables, and stay.
+  for (const char* plain : {"${", "a$b{c}", "${other}", "${}", "x${env}y", "${file:/etc/x}"}) {
+    EXPECT_EQ(with(plain).find("x").value(), plain);
+  }
+  EXPECT_EQ(with("${other:-else}").find("x").value(), "else");
+  for (const char* unknown : {"${env:STILLPOINT_TEST_NONE}", "${sys:user}", "a${Sys:x}"}) {
     const auto refused = with(unknown).find("x");
     ASSERT_FALSE(refused) << unknown;
     EXPECT_EQ(refused.error().code, Errc::invalid);

@@ -75,12 +75,12 @@ TEST(Tables, AreKnownByTheirColumns) {
 }
 
 TEST(Tables, TheirKeysAreInOrder) {
-  std::vector<Values> rows = {{"n.t", "c2", "CLUSTERING", "10"},
-                              {"n.t", "c1", "CLUSTERING", "9"},
-                              {"n.t", "p2", "PARTITION", "11"},
-                              {"n.t", "p1", "PARTITION", "2"},
-                              {"n.t", "v", std::nullopt, "1"}};
-  EXPECT_EQ(tables_of(rows)->at(0).keys, (Names{"p1", "p2", "c1", "c2"}));
+  const std::vector<Values> rows = {{"n.t", "c_first", "CLUSTERING", "9"},
+                                    {"n.t", "c", "CLUSTERING", "10"},
+                                    {"n.t", "p", "PARTITION", "11"},
+                                    {"n.t", "p_first", "PARTITION", "2"},
+                                    {"n.t", "v", std::nullopt, "1"}};
+  EXPECT_EQ(tables_of(rows)->at(0).keys, (Names{"p_first", "p", "c_first", "c"}));
 }
 
 TEST(Tables, WhatScalarDbDoesNotWriteIsRefused) {

@@ -32,6 +32,7 @@ TEST(TransactionId, AGroupedOneHasAParentAndAChild) {
   EXPECT_EQ(id.parent, parent);
   EXPECT_EQ(id.child, child);
   EXPECT_EQ(split_id(parent + "$a$b").child, "a$b");
+  EXPECT_FALSE(split_id(std::string_view(whole).substr(0, parent.size())).grouped());
 }
 
 TEST(TransactionId, ChildrenStandBetweenCommas) {

@@ -183,6 +183,7 @@ Capabilities MysqlDatabase::capabilities() const {
   can.write_mark = can_mark();
   can.hold_writes = !identity_.replica && !identity_.cluster;
   can.choice = true;
+  can.behind = identity_.replica || identity_.cluster;
   can.readers = reader_ ? reader_->sessions() : 1;
   return can;
 }

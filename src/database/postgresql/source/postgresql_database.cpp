@@ -134,6 +134,7 @@ Capabilities PostgresqlDatabase::capabilities() const {
   can.write_mark = true;
   can.hold_writes = !identity_.standby;
   can.choice = true;
+  can.behind = identity_.standby;
   can.readers = reader_ ? reader_->sessions() : 1;
   return can;
 }
