@@ -16,6 +16,7 @@ import support
 GAP = "STILLPOINT_TEST_OPENING_GAP_MS"
 KEEP = "STILLPOINT_TEST_KEEP"
 GATE = "STILLPOINT_TEST_GATE"
+KEEP = "STILLPOINT_TEST_KEEP"
 # What a manifest of each branch has to tell.
 EVIDENCE = {
     "one_snapshot": {"one_snapshot", "coordinator_rows"},
