@@ -38,6 +38,7 @@ class InTheWay(scalardb_case.ScalardbCase):
         """Its end, as a function, and its process."""
         words = self.words("backup", *self.whom(), *arguments, "--json")
         process = support.start(words, self.env(**env))
+        self.addCleanup(process.kill)
         return process, lambda: support.finish(words, process, time.monotonic(), 90)
 
     def manifest_of(self, outcome):

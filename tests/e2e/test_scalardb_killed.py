@@ -31,8 +31,10 @@ class Struck(scalardb_case.ScalardbCase):
         self.known = []  # backups
 
     def started(self):
-        return support.start(self.words("backup", *self.whom(), *self.window(), "--json"),
-                             self.env(**{scalardb_case.GAP: GAP_MS}))
+        process = support.start(self.words("backup", *self.whom(), *self.window(), "--json"),
+                                self.env(**{scalardb_case.GAP: GAP_MS}))
+        self.addCleanup(process.kill)  # who is stopped would stay so when the test fails
+        return process
 
     def wait_for(self, condition, process):
         """False if the process ended before."""
