@@ -33,6 +33,10 @@ inline constexpr std::chrono::seconds storage_wait_max{10};
 // Locks of the repository: restic calls one stale after half an hour.
 inline constexpr std::chrono::minutes lock_refresh{5};
 inline constexpr std::chrono::minutes lock_stale{30};
+// By how much clocks of hosts that share a repository may differ.
+inline constexpr std::chrono::hours clock_difference{1};
+// How long prune waits for locks of restic, to replace index files.
+inline constexpr std::chrono::minutes prune_switch_wait{2};
 // A command that prints a password.
 inline constexpr std::chrono::seconds password_command_time{60};
 inline constexpr std::size_t password_bytes_max = 64 * KiB;

@@ -8,10 +8,11 @@ namespace stillpoint::repository {
 Result<std::unique_ptr<BackupWriter>> BackupWriter::begin(Repository& repository,
                                                           const WriteOptions& options,
                                                           std::stop_token stop) {
-  std::unique_ptr<Lock> lock = TRY(Lock::acquire(repository, LockKind::shared, stop));
+  std::unique_ptr<Lock> lock = TRY(Lock::acquire(repository, LockKind::shared, stop, "backup"));
+  std::unique_ptr<Reliance> reliance = TRY(Reliance::begin(repository, *lock));
   TRY(repository.load_index(stop));
   return std::unique_ptr<BackupWriter>(
-      new BackupWriter(repository, std::move(lock), options, std::move(stop)));
+      new BackupWriter(repository, std::move(lock), std::move(reliance), options, std::move(stop)));
 }
 
 Result<void> BackupWriter::add_file(const std::string& path, const FileContent& content) {
@@ -56,14 +57,33 @@ Result<Id> BackupWriter::write_folder(const Folder& folder, base::Time time) {
   return id;
 }
 
+// Before it is visible, so that it hardly ever has to be taken back; and after it, for what was
+// retired between the look and the record (reliance.h).
+Result<void> BackupWriter::make_visible(const SealedFile& record) {
+  TRY(reliance_->uphold());
+  TRY(lock_->still_held());
+  Result<void> done = repository_.put_file(FileKind::record, record);
+  if (done) done = reliance_->uphold();
+  if (done) done = lock_->still_held();
+  if (done) return {};
+  Error error = std::move(done.error());
+  if (const auto removed = repository_.remove_file(FileKind::record, record.id); !removed) {
+    error.message += "; and the backup " + record.id.brief() +
+                     ", which may lack data, could not be taken back: " + removed.error().message;
+    error.advice = "remove it: stillpoint forget " + record.id.brief() + "; then run it again";
+  }
+  return fail(std::move(error));
+}
+
 Result<Record> BackupWriter::finish(Record record) {
   record.tree =
       TRY(root_.with([&](const Folder& root) { return write_folder(root, record.time); }));
   TRY(blobs_->finish());
-  TRY(lock_->still_held());
   record.bytes_total = blobs_->counters().bytes_read;
   record.bytes_added = blobs_->counters().bytes_stored;
-  record.id = TRY(repository_.save_file(FileKind::record, encode_record(record)));
+  const SealedFile sealed = repository_.seal_file(encode_record(record));
+  TRY(make_visible(sealed));
+  record.id = sealed.id;
   return record;
 }
 

@@ -10,6 +10,7 @@
 #include "repository/file_writer.h"
 #include "repository/lock.h"
 #include "repository/record.h"
+#include "repository/reliance.h"
 #include "repository/tree.h"
 
 namespace stillpoint::repository {
@@ -18,7 +19,7 @@ namespace stillpoint::repository {
 // makes it visible. Dropped before that, it leaves nothing that anybody sees.
 class BackupWriter {
  public:
-  // Locks the repository (shared) and loads its index.
+  // Locks the repository (shared), looks at what is retired, and loads the index.
   static Result<std::unique_ptr<BackupWriter>> begin(Repository& repository,
                                                      const WriteOptions& options,
                                                      std::stop_token stop);
@@ -27,7 +28,8 @@ class BackupWriter {
   // Paths are relative, with '/' between folders. Each path once; thread-safe.
   Result<void> add_file(const std::string& path, const FileContent& content);
   Result<void> add_text(const std::string& path, std::string_view text);
-  // Makes the backup durable and visible. Takes the record's time, hostname, paths and tags.
+  // Makes the backup durable and visible. Takes the record's time, hostname, paths and tags. Where
+  // something that it relies on may be gone, it is not visible afterwards, and this fails.
   Result<Record> finish(Record record);
 
  private:
@@ -35,15 +37,19 @@ class BackupWriter {
     std::map<std::string, FileContent> files = {};
     std::map<std::string, Folder> folders = {};
   };
-  BackupWriter(Repository& repository, std::unique_ptr<Lock> lock, const WriteOptions& options,
+  BackupWriter(Repository& repository, std::unique_ptr<Lock> lock,
+               std::unique_ptr<Reliance> reliance, const WriteOptions& options,
                std::stop_token stop)
       : repository_(repository),
         lock_(std::move(lock)),
-        blobs_(std::make_unique<BlobWriter>(repository, options, std::move(stop))) {}
+        reliance_(std::move(reliance)),
+        blobs_(std::make_unique<BlobWriter>(repository, options, *reliance_, std::move(stop))) {}
   Result<Id> write_folder(const Folder& folder, base::Time time);
+  Result<void> make_visible(const SealedFile& record);
 
   Repository& repository_;
   std::unique_ptr<Lock> lock_;
+  std::unique_ptr<Reliance> reliance_;
   std::unique_ptr<BlobWriter> blobs_;
   base::Guarded<Folder> root_;
 };

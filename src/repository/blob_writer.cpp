@@ -25,9 +25,11 @@ constexpr std::size_t chunks_queued = 1024;  // the byte budget is what bounds t
 
 }  // namespace
 
-BlobWriter::BlobWriter(Repository& repository, const WriteOptions& options, std::stop_token stop)
+BlobWriter::BlobWriter(Repository& repository, const WriteOptions& options, Reliance& reliance,
+                       std::stop_token stop)
     : repository_(repository),
       options_(options),
+      reliance_(reliance),
       following_(failure_.follow(std::move(stop))),
       budget_(limits::chunk_bytes_in_flight),
       builders_(std::array{PackBuilder(options.pack_bytes), PackBuilder(options.pack_bytes)}),
@@ -40,6 +42,7 @@ BlobWriter::~BlobWriter() {
   uploaders_.cancel();
   if (auto saved = save_index(true); !saved) {
     log(LogLevel::info, "index what the interrupted backup stored: {}", saved.error().message);
+    repository_.drop_index();  // it has packs that no file names: they may be pruned
   }
 }
 
@@ -59,7 +62,11 @@ Result<void> BlobWriter::save(BlobType type, Bytes plain, Saved saved) {
 // True for the one caller who is to store this blob.
 bool BlobWriter::claim(BlobType type, const Id& id) {
   return pending_.with([&](std::array<Pending, 2>& pending) {
-    if (repository_.index().contains(type, id)) return false;
+    const auto place = repository_.index().find(type, id);
+    if (place && !reliance_.avoids(place->pack)) {
+      reliance_.on(place->pack);
+      return false;
+    }
     return pending[static_cast<std::size_t>(type)].insert(id).second;
   });
 }
@@ -108,6 +115,7 @@ Bytes BlobWriter::take_spare() {
 Result<void> BlobWriter::upload(BlobType type, PackBuilder::Pack pack) {
   const Id id = base::sha256(pack.bytes);
   const std::string name = name_of_file(FileKind::pack, id);
+  reliance_.on(id);  // before it is there: prune may find it in no index, and retire it
   TRY_DURING("write " + name,
              repository_.backend().put(name, pack.bytes, storage::PutMode::create_only));
   counters_.bytes_stored += pack.bytes.size();
@@ -133,7 +141,12 @@ Result<void> BlobWriter::save_index(bool all) {
     return std::exchange(unsaved, {}).packs;
   });
   if (packs.empty()) return {};
-  TRY(repository_.save_file(FileKind::index, encode_index_file(packs)));
+  // Who was stopped for long may find its packs deleted; naming them would lead others astray.
+  TRY(reliance_.lock_held());
+  const Id file = TRY(repository_.save_file(FileKind::index, encode_index_file(packs)));
+  std::vector<Id> named;
+  for (const IndexedPack& pack : packs) named.push_back(pack.id);
+  repository_.add_index_file(file, named);
   return {};
 }
 

@@ -16,6 +16,7 @@
 #include "repository/compression.h"
 #include "repository/index_file.h"
 #include "repository/pack.h"
+#include "repository/reliance.h"
 #include "repository/repository.h"
 
 namespace stillpoint::repository {
@@ -36,10 +37,13 @@ struct WriteCounters {
 };
 
 // save() may be called from several threads. The repository's index must be loaded. What was
-// uploaded before a failure or a stop stays, indexed or not, and harms nobody.
+// uploaded before a failure or a stop stays, indexed or not, and harms nobody. Packs that are used
+// or stored are noted in `reliance`, which must outlive it; nothing is indexed once its lock is
+// lost.
 class BlobWriter {
  public:
-  BlobWriter(Repository& repository, const WriteOptions& options, std::stop_token stop);
+  BlobWriter(Repository& repository, const WriteOptions& options, Reliance& reliance,
+             std::stop_token stop);
   // Without finish(): cancels, and indexes what is stored already, so that the next backup uses it.
   ~BlobWriter();
 
@@ -70,6 +74,7 @@ class BlobWriter {
 
   Repository& repository_;
   const WriteOptions options_;
+  Reliance& reliance_;
   WriteCounters counters_;
   pipeline::FirstError failure_;
   decltype(failure_.follow({})) following_;

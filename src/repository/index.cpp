@@ -17,15 +17,23 @@ std::size_t Index::slot_of(BlobType type, const Id& id) const {
   }
 }
 
+// Of several entries of one blob the first is found, but for packs that are to be avoided.
+void Index::claim_slot(std::uint32_t number) {
+  const Entry& e = entry(number);
+  std::uint32_t& slot = slots_[slot_of(type_of(e), e.id)];
+  if (slot == no_entry || (avoided(entry(slot)) && !avoided(e))) slot = number;
+}
+
 void Index::grow() {
-  const std::size_t size = slots_.empty() ? 1024 : slots_.size() * 2;
-  slots_ = {};  // freed before the larger one is made; everything in it is in the entries too
+  // What is found now is found afterwards: put in first, it is before its like.
+  std::vector<std::uint32_t> before = std::move(slots_);
+  const std::size_t size = before.empty() ? 1024 : before.size() * 2;
+  std::erase(before, no_entry);
+  before.shrink_to_fit();
   slots_.assign(size, no_entry);
-  for (std::uint32_t number = 0; number < count_; ++number) {
+  for (const std::uint32_t number : before) {
     const Entry& e = entry(number);
-    const BlobType type = (e.pack & tree_bit) != 0 ? BlobType::tree : BlobType::data;
-    const std::size_t slot = slot_of(type, e.id);
-    if (slots_[slot] == no_entry) slots_[slot] = number;
+    slots_[slot_of(type_of(e), e.id)] = number;
   }
 }
 
@@ -35,33 +43,117 @@ void Index::append(const Entry& e) {
   ++count_;
 }
 
-void Index::add(const Id& pack, const std::vector<PackedBlob>& blobs) {
+std::uint32_t Index::add(const Id& pack, const std::vector<PackedBlob>& blobs) {
   const std::unique_lock lock(mutex_);
   const auto [known, is_new] =
       pack_numbers_.try_emplace(pack, static_cast<std::uint32_t>(packs_.size()));
-  if (!is_new) return;  // the same pack in two index files, after an interrupted clean-up
+  if (!is_new) return known->second;  // in two index files, after an interrupted clean-up
   packs_.push_back(pack);
+  spans_.push_back({static_cast<std::uint32_t>(count_), static_cast<std::uint32_t>(blobs.size())});
+  avoided_.push_back(to_avoid_.contains(pack));
   for (const PackedBlob& blob : blobs) {
     if ((count_ + 1) * 8 > slots_.size() * 7) grow();
     const std::uint32_t bit = blob.type == BlobType::tree ? tree_bit : 0;
-    const std::size_t slot = slot_of(blob.type, blob.id);
-    if (slots_[slot] == no_entry) slots_[slot] = static_cast<std::uint32_t>(count_);
     append({blob.id, known->second | bit, blob.offset, blob.length, blob.plain_bytes});
+    claim_slot(static_cast<std::uint32_t>(count_ - 1));
   }
+  return known->second;
+}
+
+void Index::clear() {
+  const std::unique_lock lock(mutex_);
+  blocks_.clear();
+  count_ = 0;
+  slots_.clear();
+  packs_.clear();
+  spans_.clear();
+  avoided_.clear();
+  pack_numbers_.clear();
+}
+
+void Index::avoid(std::unordered_set<Id> packs) {
+  const std::unique_lock lock(mutex_);
+  to_avoid_ = std::move(packs);
+  bool changed = false;
+  for (std::size_t number = 0; number < packs_.size(); ++number) {
+    const bool avoided = to_avoid_.contains(packs_[number]);
+    changed = changed || avoided != avoided_[number];
+    avoided_[number] = avoided;
+  }
+  if (!changed) return;
+  for (std::uint32_t number = 0; number < count_; ++number) claim_slot(number);
+}
+
+void Index::prefer(std::uint32_t number) {
+  const std::unique_lock lock(mutex_);
+  const Entry& e = entry(number);
+  slots_[slot_of(type_of(e), e.id)] = number;
 }
 
 PackedBlob Index::blob_of(const Entry& e) const {
-  return {e.id, (e.pack & tree_bit) != 0 ? BlobType::tree : BlobType::data, e.offset, e.length,
-          e.plain_bytes};
+  return {e.id, type_of(e), e.offset, e.length, e.plain_bytes};
+}
+
+std::uint32_t Index::found(BlobType type, const Id& id) const {
+  return slots_.empty() ? no_entry : slots_[slot_of(type, id)];
 }
 
 std::optional<BlobPlace> Index::find(BlobType type, const Id& id) const {
   const std::shared_lock lock(mutex_);
-  if (slots_.empty()) return std::nullopt;
-  const std::uint32_t number = slots_[slot_of(type, id)];
+  const std::uint32_t number = found(type, id);
   if (number == no_entry) return std::nullopt;
   const Entry& e = entry(number);
   return BlobPlace{packs_[e.pack & ~tree_bit], blob_of(e)};
+}
+
+std::optional<std::uint32_t> Index::entry_of(BlobType type, const Id& id) const {
+  const std::shared_lock lock(mutex_);
+  const std::uint32_t number = found(type, id);
+  return number == no_entry ? std::nullopt : std::optional(number);
+}
+
+PackedBlob Index::blob(std::uint32_t number) const {
+  const std::shared_lock lock(mutex_);
+  return blob_of(entry(number));
+}
+
+std::uint32_t Index::pack_of(std::uint32_t number) const {
+  const std::shared_lock lock(mutex_);
+  return entry(number).pack & ~tree_bit;
+}
+
+std::size_t Index::pack_count() const {
+  const std::shared_lock lock(mutex_);
+  return packs_.size();
+}
+
+Id Index::pack_id(std::uint32_t pack) const {
+  const std::shared_lock lock(mutex_);
+  return packs_[pack];
+}
+
+std::optional<std::uint32_t> Index::pack_number(const Id& pack) const {
+  const std::shared_lock lock(mutex_);
+  const auto known = pack_numbers_.find(pack);
+  return known == pack_numbers_.end() ? std::nullopt : std::optional(known->second);
+}
+
+PackEntries Index::entries_of(std::uint32_t pack) const {
+  const std::shared_lock lock(mutex_);
+  return spans_[pack];
+}
+
+std::vector<PackedBlob> Index::blobs_of(std::uint32_t pack) const {
+  std::vector<PackedBlob> blobs;
+  {
+    const std::shared_lock lock(mutex_);
+    const PackEntries span = spans_[pack];
+    blobs.reserve(span.count);
+    for (std::uint32_t i = 0; i < span.count; ++i) blobs.push_back(blob_of(entry(span.first + i)));
+  }
+  std::sort(blobs.begin(), blobs.end(),
+            [](const PackedBlob& a, const PackedBlob& b) { return a.offset < b.offset; });
+  return blobs;
 }
 
 std::size_t Index::blob_count() const {

@@ -40,6 +40,8 @@ std::string_view folder_of(FileKind kind) {
       return "snapshots/";
     case FileKind::journal:
       return "journals/";
+    case FileKind::retired:
+      return "retired/";
   }
   return "";
 }
@@ -88,6 +90,14 @@ Result<SealKey> find_key(storage::Backend& backend, const base::Secret& password
   if (names.empty()) return fail(Errc::corrupt, "the repository has a config but no key");
   return fail(Error{Errc::wrong_password, "the password opens none of the repository's keys",
                     "check --password-file, --password-command or STILLPOINT_PASSWORD"});
+}
+
+std::vector<Id> not_loaded(const std::vector<Id>& all, const Repository::IndexFiles& loaded) {
+  std::vector<Id> fresh;
+  for (const Id& id : all) {
+    if (!loaded.contains(id)) fresh.push_back(id);
+  }
+  return fresh;
 }
 
 }  // namespace
@@ -142,14 +152,25 @@ Result<std::unique_ptr<Repository>> Repository::open(std::unique_ptr<storage::Ba
   return std::unique_ptr<Repository>(new Repository(std::move(backend), key, id));
 }
 
-Result<Id> Repository::save_file(FileKind kind, std::string_view text) {
+SealedFile Repository::seal_file(std::string_view text) const {
   Bytes plain{compressed_mark};
   base::append(plain, compress(base::view_of(text), Compression::automatic));
-  const Bytes sealed = seal(key_, plain);
-  const Id id = base::sha256(sealed);
-  const std::string name = name_of_file(kind, id);
-  TRY_DURING("write " + name, backend_->put(name, sealed, PutMode::create_only));
-  return id;
+  SealedFile file;
+  file.bytes = seal(key_, plain);
+  file.id = base::sha256(file.bytes);
+  return file;
+}
+
+Result<void> Repository::put_file(FileKind kind, const SealedFile& file) {
+  const std::string name = name_of_file(kind, file.id);
+  TRY_DURING("write " + name, backend_->put(name, file.bytes, PutMode::create_only));
+  return {};
+}
+
+Result<Id> Repository::save_file(FileKind kind, std::string_view text) {
+  const SealedFile file = seal_file(text);
+  TRY(put_file(kind, file));
+  return file.id;
 }
 
 Result<Bytes> Repository::load_file(FileKind kind, const Id& id) const {
@@ -194,23 +215,83 @@ Result<std::vector<Id>> Repository::list_files(FileKind kind) const {
   return ids;
 }
 
-Result<void> Repository::load_index(std::stop_token stop) {
-  const std::vector<Id> all = TRY(list_files(FileKind::index));
-  std::vector<Id> fresh;
-  std::set_difference(all.begin(), all.end(), index_files_.begin(), index_files_.end(),
-                      std::back_inserter(fresh));
+Result<void> Repository::read_index_files(const std::vector<Id>& files, std::stop_token stop,
+                                          Unreadable* unreadable) {
+  struct Loaded {
+    Id id = {};
+    Result<Bytes> text = Bytes();
+  };
   std::size_t next = 0;
   const auto source = [&]() -> Result<std::optional<Id>> {
-    return next < fresh.size() ? std::optional<Id>(fresh[next++]) : std::nullopt;
+    return next < files.size() ? std::optional<Id>(files[next++]) : std::nullopt;
+  };
+  const auto load = [&](Id id) -> Result<Loaded> {
+    return Loaded{id, load_file(FileKind::index, id)};
+  };
+  const auto decode = [&](Loaded loaded) -> Result<void> {
+    std::vector<std::uint32_t> packs;
+    const auto keep = [&](IndexedPack pack) { packs.push_back(index_.add(pack.id, pack.blobs)); };
+    Result<void> read;
+    if (loaded.text) {
+      read = decode_index_file(*loaded.text, keep);
+    } else {
+      read = fail(std::move(loaded.text.error()));
+    }
+    if (!read && unreadable != nullptr && read.error().code == Errc::corrupt) {
+      unreadable->emplace_back(loaded.id, std::move(read.error()));
+    } else {
+      TRY_DURING("index " + loaded.id.brief(), std::move(read));
+    }
+    index_files_.with([&](IndexFiles& known) { known[loaded.id] = std::move(packs); });
+    return {};
   };
   // Two at a time: reading one while the other is parsed; more would only hold more memory.
-  TRY((pipeline::run_ordered<Id, Bytes>(
-      {2, 2}, std::move(stop), source, [&](Id id) { return load_file(FileKind::index, id); },
-      [&](Bytes text) {
-        return decode_index_file(text, [&](IndexedPack pack) { index_.add(pack.id, pack.blobs); });
-      })));
-  index_files_ = all;
-  return {};
+  return pipeline::run_ordered<Id, Loaded>({2, 2}, std::move(stop), source, load, decode);
+}
+
+// Prune replaces index files while we read, first writing new ones, then removing old ones: what
+// was listed may be gone when it is read, and a list may have missed both. So it lists until
+// nothing has changed.
+Result<void> Repository::load_index(std::stop_token stop, Unreadable* unreadable) {
+  constexpr int rounds_max = 20;
+  for (int round = 1;; ++round) {
+    const std::vector<Id> all = TRY(list_files(FileKind::index));
+    std::vector<Id> fresh = not_loaded(all, index_files());
+    if (all.size() - fresh.size() < index_files().size()) {
+      drop_index();
+      fresh = all;
+    }
+    if (fresh.empty()) return {};
+    const Result<void> read = read_index_files(fresh, stop, unreadable);
+    if (!read && (read.error().code != Errc::not_found || round == rounds_max)) return read;
+  }
+}
+
+Result<void> Repository::load_index_additions(std::stop_token stop) {
+  const std::vector<Id> all = TRY(list_files(FileKind::index));
+  const std::vector<Id> fresh = not_loaded(all, index_files());
+  if (all.size() - fresh.size() < index_files().size()) {
+    return fail(Error{Errc::locked, "somebody else has removed index files meanwhile",
+                      "run the same command again"});
+  }
+  return read_index_files(fresh, std::move(stop), nullptr);
+}
+
+void Repository::drop_index() {
+  index_.clear();
+  index_files_.with([](IndexFiles& known) { known.clear(); });
+}
+
+Repository::IndexFiles Repository::index_files() const {
+  return index_files_.with([](const IndexFiles& known) { return known; });
+}
+
+void Repository::add_index_file(const Id& id, const std::vector<Id>& packs) {
+  std::vector<std::uint32_t> numbers;
+  for (const Id& pack : packs) {
+    if (const auto number = index_.pack_number(pack)) numbers.push_back(*number);
+  }
+  index_files_.with([&](IndexFiles& known) { known[id] = std::move(numbers); });
 }
 
 Result<Bytes> open_blob(const SealKey& key, const PackedBlob& blob, ByteView sealed) {
