@@ -10,6 +10,7 @@
 #include "pipeline/ordered.h"
 #include "repository/backup_reader.h"
 #include "repository/pack.h"
+#include "repository/retired.h"
 
 namespace stillpoint::repository {
 namespace {
@@ -76,11 +77,37 @@ class Checker {
       }
       progress_.bytes_total += size->second;
     }
+    TRY(note_retired());
     for (const auto& [id, size] : sizes) {
-      if (!packs_.contains(id)) {
+      if (!packs_.contains(id) && !retired_.contains(id)) {
         note("pack " + id.brief() + " (" + base::display_bytes(size) +
              ") is in no index: left by an interrupted backup, or one that is being written");
       }
+    }
+    return {};
+  }
+
+  // Packs that are in no index because prune has taken them out of it.
+  Result<void> note_retired() {
+    std::vector<Id> damaged;
+    for (const RetiredFile& file : TRY(load_retired(repository_, {}, &damaged))) {
+      retired_.insert(file.retired.packs.begin(), file.retired.packs.end());
+    }
+    for (const Id& id : damaged) {
+      error("list of retired packs " + id.hex() +
+            " is damaged; it is written anew by: "
+            "stillpoint prune");
+    }
+    std::uint64_t packs = 0;
+    std::uint64_t bytes = 0;
+    for (const auto& [id, size] : pack_bytes_) {
+      if (packs_.contains(id) || !retired_.contains(id)) continue;
+      ++packs;
+      bytes += size;
+    }
+    if (packs > 0) {
+      note(fmt::format("{} packs ({}) are retired: a later prune deletes them", packs,
+                       base::display_bytes(bytes)));
     }
     return {};
   }
@@ -221,6 +248,7 @@ class Checker {
   std::unordered_map<Id, std::vector<PackedBlob>> packs_;
   std::unordered_map<Id, std::uint64_t> pack_bytes_;  // as the storage has them
   std::unordered_set<Id> missing_;
+  std::unordered_set<Id> retired_;
   std::unordered_set<Id> trees_;
 };
 

@@ -71,6 +71,14 @@ PackBuilder::Pack PackBuilder::finish(const SealKey& key, Bytes spare) {
   return pack;
 }
 
+std::uint64_t packed_bytes(const std::vector<PackedBlob>& blobs) {
+  std::uint64_t bytes = seal_overhead + pack_trailer_bytes;
+  for (const PackedBlob& blob : blobs) {
+    bytes += blob.length + (blob.plain_bytes != 0 ? compressed_entry_bytes : plain_entry_bytes);
+  }
+  return bytes;
+}
+
 Result<std::size_t> pack_header_bytes(ByteView trailer, std::uint64_t pack_bytes) {
   const std::uint64_t sealed = base::get_u32(trailer.data() + trailer.size() - pack_trailer_bytes);
   if (sealed < seal_overhead || sealed + pack_trailer_bytes > pack_bytes) {

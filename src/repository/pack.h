@@ -37,6 +37,9 @@ class PackBuilder {
 
 inline constexpr std::size_t pack_trailer_bytes = 4;
 
+// The size of a pack that holds exactly these blobs.
+std::uint64_t packed_bytes(const std::vector<PackedBlob>& blobs);
+
 // The length of the sealed header and its trailer, from a pack's last four bytes.
 Result<std::size_t> pack_header_bytes(ByteView trailer, std::uint64_t pack_bytes);
 // `tail` is that many last bytes of the pack. The blobs are checked to fill the pack exactly.

@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "repository/prune/repack.h"
+
+#include <optional>
+#include <utility>
+
+#include "base/limits.h"
+#include "pipeline/ordered.h"
+
+namespace stillpoint::repository {
+namespace {
+
+constexpr std::uint64_t piece_bytes = 4 * limits::MiB;
+constexpr std::uint64_t gap_bytes = 256 * limits::KiB;  // read over: cheaper than another request
+constexpr std::size_t readers = 2;
+
+std::uint64_t end_of(const PackedBlob& blob) {
+  return std::uint64_t{blob.offset} + blob.length;
+}
+
+}  // namespace
+
+// Needed blobs that lie near one another in a pack.
+struct Repacker::Piece {
+  Id pack = {};
+  std::vector<PackedBlob> blobs = {};  // in the order of their offsets
+};
+
+struct Repacker::Copied {
+  PackedBlob blob = {};
+  Bytes sealed = {};
+};
+
+std::vector<Repacker::Piece> Repacker::pieces_of(std::uint32_t pack) const {
+  const Index& index = repository_.index();
+  const Id id = index.pack_id(pack);
+  std::vector<Piece> pieces;
+  for (const PackedBlob& blob : index.blobs_of(pack)) {
+    // Needed, and this copy of it: by now another may have taken its place.
+    const auto entry = index.entry_of(blob.type, blob.id);
+    if (!entry || !used_.test(*entry) || index.pack_of(*entry) != pack) continue;
+    const bool fits = !pieces.empty() &&
+                      blob.offset <= end_of(pieces.back().blobs.back()) + gap_bytes &&
+                      end_of(blob) - pieces.back().blobs.front().offset <= piece_bytes;
+    if (!fits) pieces.push_back({id, {}});
+    pieces.back().blobs.push_back(blob);
+  }
+  return pieces;
+}
+
+Result<std::vector<Repacker::Copied>> Repacker::read(const Piece& piece) const {
+  const std::uint64_t begin = piece.blobs.front().offset;
+  const std::string name = name_of_file(FileKind::pack, piece.pack);
+  const storage::ByteRange range{begin, end_of(piece.blobs.back()) - begin};
+  const Bytes bytes = TRY_DURING("read " + name, repository_.backend().get(name, range));
+  std::vector<Copied> copied;
+  for (const PackedBlob& blob : piece.blobs) {
+    if (blob.offset < begin || end_of(blob) - begin > bytes.size()) {
+      return fail(Errc::corrupt, "{}: its index entries overlap", name);
+    }
+    const ByteView sealed = ByteView(bytes).subspan(blob.offset - begin, blob.length);
+    TRY_DURING("blob " + blob.id.brief() + " in " + name,
+               open_blob(repository_.key(), blob, sealed));
+    copied.push_back({blob, base::copy_of(sealed)});
+  }
+  return copied;
+}
+
+Result<void> Repacker::keep(const Copied& copied) {
+  PackBuilder& builder = builders_[static_cast<std::size_t>(copied.blob.type)];
+  builder.add(copied.blob.type, copied.blob.id, copied.sealed, copied.blob.plain_bytes);
+  bytes_copied_ += copied.sealed.size();
+  return builder.full() ? store(copied.blob.type) : Result<void>();
+}
+
+Result<void> Repacker::store(BlobType type) {
+  PackBuilder& builder = builders_[static_cast<std::size_t>(type)];
+  if (builder.empty()) return {};
+  PackBuilder::Pack pack = builder.finish(repository_.key());
+  const Id id = base::sha256(pack.bytes);
+  const std::string name = name_of_file(FileKind::pack, id);
+  TRY_DURING("write " + name,
+             repository_.backend().put(name, pack.bytes, storage::PutMode::create_only));
+  Index& index = repository_.index();
+  const PackEntries entries = index.entries_of(index.add(id, pack.blobs));
+  for (std::uint32_t i = 0; i < entries.count; ++i) {
+    index.prefer(entries.first + i);
+    used_.set(entries.first + i);
+  }
+  blobs_unsaved_ += pack.blobs.size();
+  unsaved_.push_back({id, std::move(pack.blobs)});
+  const bool due = std::chrono::steady_clock::now() - saved_ >= limits::index_interval;
+  return due || blobs_unsaved_ >= limits::index_blobs_max ? save_index() : Result<void>();
+}
+
+Result<void> Repacker::save_index() {
+  if (unsaved_.empty()) return {};
+  TRY(lock_.still_held());
+  const Id file = TRY(repository_.save_file(FileKind::index, encode_index_file(unsaved_)));
+  std::vector<Id> packs;
+  for (const IndexedPack& pack : std::exchange(unsaved_, {})) packs.push_back(pack.id);
+  repository_.add_index_file(file, packs);
+  blobs_unsaved_ = 0;
+  saved_ = std::chrono::steady_clock::now();
+  return {};
+}
+
+Result<void> Repacker::run(const std::vector<std::uint32_t>& packs, PruneProgress& progress,
+                           const std::stop_token& stop) {
+  std::size_t next_pack = 0;
+  std::vector<Piece> pieces;
+  std::size_t next_piece = 0;
+  const auto source = [&]() -> Result<std::optional<Piece>> {
+    while (next_piece == pieces.size()) {
+      if (next_pack == packs.size()) return std::nullopt;
+      pieces = pieces_of(packs[next_pack++]);
+      next_piece = 0;
+    }
+    return std::optional<Piece>(std::move(pieces[next_piece++]));
+  };
+  const auto sink = [&](std::vector<Copied> all) -> Result<void> {
+    for (const Copied& copied : all) {
+      TRY(keep(copied));
+      progress.bytes_done += copied.sealed.size();
+    }
+    return {};
+  };
+  TRY((pipeline::run_ordered<Piece, std::vector<Copied>>(
+      {readers, readers + 2}, stop, source, [&](Piece piece) { return read(piece); }, sink)));
+  for (const BlobType type : {BlobType::data, BlobType::tree}) TRY(store(type));
+  return save_index();
+}
+
+}  // namespace stillpoint::repository
