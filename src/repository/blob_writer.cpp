@@ -7,6 +7,7 @@
 
 #include "base/limits.h"
 #include "base/log.h"
+#include "repository/index_save.h"
 
 namespace stillpoint::repository {
 namespace {
@@ -141,9 +142,7 @@ Result<void> BlobWriter::save_index(bool all) {
     return std::exchange(unsaved, {}).packs;
   });
   if (packs.empty()) return {};
-  // Who was stopped for long may find its packs deleted; naming them would lead others astray.
-  TRY(reliance_.lock_held());
-  const Id file = TRY(repository_.save_file(FileKind::index, encode_index_file(packs)));
+  const Id file = TRY(save_index_file(repository_, reliance_.lock(), packs));
   std::vector<Id> named;
   for (const IndexedPack& pack : packs) named.push_back(pack.id);
   repository_.add_index_file(file, named);

@@ -6,7 +6,7 @@
 
 #include "base/limits.h"
 #include "base/log.h"
-#include "repository/index_file.h"
+#include "repository/index_save.h"
 #include "repository/pack_reader.h"
 #include "repository/retired.h"
 
@@ -48,8 +48,7 @@ Result<void> Reliance::name_again(const std::unordered_set<Id>& packs) {
   std::size_t blobs = 0;
   const auto save = [&]() -> Result<void> {
     if (named.empty()) return {};
-    TRY(lock_held());
-    TRY(repository_.save_file(FileKind::index, encode_index_file(std::exchange(named, {}))));
+    TRY(save_index_file(repository_, lock_, std::exchange(named, {})));
     blobs = 0;
     return {};
   };

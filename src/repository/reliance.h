@@ -29,8 +29,7 @@ class Reliance {
   // The backup needs this pack: found in the index, or stored by its writer.
   void on(const Id& pack);
 
-  // `locked` when the lock is lost; nothing may be indexed then, for its packs may be deleted.
-  Result<void> lock_held() const { return lock_.still_held(); }
+  const Lock& lock() const { return lock_; }
   // Looks at what was retired since it was last looked at, and names again what is relied on.
   // Fails where that is gone: the backup must not become, or stay, visible.
   Result<void> uphold();

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/limits.h"
+#include "repository/index_save.h"
 
 namespace stillpoint::repository {
 namespace {
@@ -22,8 +23,7 @@ class IndexFileWriter {
   }
   Result<void> finish() {
     if (packs_.empty()) return {};
-    TRY(lock_.still_held());
-    TRY(repository_.save_file(FileKind::index, encode_index_file(std::exchange(packs_, {}))));
+    TRY(save_index_file(repository_, lock_, std::exchange(packs_, {})));
     blobs_ = 0;
     ++written_;
     return {};

@@ -6,6 +6,7 @@
 
 #include "base/limits.h"
 #include "pipeline/ordered.h"
+#include "repository/index_save.h"
 
 namespace stillpoint::repository {
 namespace {
@@ -95,8 +96,7 @@ Result<void> Repacker::store(BlobType type) {
 
 Result<void> Repacker::save_index() {
   if (unsaved_.empty()) return {};
-  TRY(lock_.still_held());
-  const Id file = TRY(repository_.save_file(FileKind::index, encode_index_file(unsaved_)));
+  const Id file = TRY(save_index_file(repository_, lock_, unsaved_));
   std::vector<Id> packs;
   for (const IndexedPack& pack : std::exchange(unsaved_, {})) packs.push_back(pack.id);
   repository_.add_index_file(file, packs);

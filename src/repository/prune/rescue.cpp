@@ -6,7 +6,7 @@
 
 #include "base/log.h"
 #include "base/text.h"
-#include "repository/index_file.h"
+#include "repository/index_save.h"
 #include "repository/pack_reader.h"
 
 namespace stillpoint::repository {
@@ -64,8 +64,7 @@ Result<Marks> mark_needed(Repository& repository, const Lock& lock, const std::v
       report.rescued.add(sizes.at(pack.id));
     }
     if (options.dry_run) continue;
-    TRY(lock.still_held());
-    const Id file = TRY(repository.save_file(FileKind::index, encode_index_file(holders)));
+    const Id file = TRY(save_index_file(repository, lock, holders));
     repository.add_index_file(file, packs);
     log(LogLevel::info, "{} packs that backups need are named by the index again", packs.size());
   }
