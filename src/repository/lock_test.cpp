@@ -13,7 +13,6 @@ namespace {
 
 class LockTest : public ::testing::Test {
  protected:
-  LockTest() { init_test_repository(backend()); }
   std::unique_ptr<storage::Backend> backend() const {
     return std::move(*storage::open("memory:" + name_));
   }
@@ -39,6 +38,7 @@ class LockTest : public ::testing::Test {
 
   std::string name_ = "lock-test-" + base::random_token();
   std::chrono::nanoseconds ahead_ = {};
+  const std::unique_ptr<Repository> made_ = init_test_repository(backend());
   const std::unique_ptr<Repository> one_ = open();
   const std::unique_ptr<Repository> two_ = open();
 };
