@@ -30,7 +30,8 @@ endif()
 
 # The decoders of tests/fuzz/targets.cpp.
 set(STILLPOINT_FUZZ_TARGETS index_file tree record pack_header key_file manifest config compressed text
-  properties scalardb_settings jdbc_url transaction_id table_metadata transaction_rows row_text)
+  properties scalardb_settings jdbc_url transaction_id table_metadata transaction_rows row_text
+  retired lock_file)
 if(STILLPOINT_FUZZ)
   add_compile_options(-fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all)
   add_link_options(-fsanitize=address,undefined)

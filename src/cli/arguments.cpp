@@ -43,6 +43,7 @@ class Parser {
     add_reading_commands();
     add_restore_command();
     add_storage_command();
+    add_prune_commands();
     add_admin_commands();
     add_hold_command();
     add_restore_point_command();
@@ -335,6 +336,15 @@ class Parser {
     return wrong.empty() && text.starts_with('-') ? "a time cannot be negative" : wrong;
   }
 
+  // "24h", "7d", "90m", "30s", "0".
+  static std::string span_of_time(std::string& text) {
+    const std::map<std::string, double> units = {{"s", 1}, {"m", 60}, {"h", 3600}, {"d", 86400}};
+    const bool bare = text.find_first_not_of("0123456789.") == std::string::npos;
+    if (bare && text != "0") return "a time needs a unit: s, m, h or d";
+    const std::string wrong = CLI::AsNumberWithUnit(units)(text);
+    return wrong.empty() && text.starts_with('-') ? "a time cannot be negative" : wrong;
+  }
+
   void add_restore_point_command() {
     auto [command, options] = add<RestorePointCommand>(
         "restore-point",
@@ -374,6 +384,45 @@ class Parser {
     auto [command, options] = add<StorageCheckCommand>(
         "check", "Check that a storage keeps the promises that backups rest on", storage);
     command->add_option("URL", options->url, "the storage, as for --repo")->required();
+  }
+
+  void add_prune_commands() {
+    {
+      auto [command, options] =
+          add<PruneCommand>("prune", "Free the space of what no backup needs, while backups go on");
+      command->add_option(
+          "--max-unused", options->max_unused,
+          "what may stay unneeded in packs that hold needed data too: 5% (default), "
+          "1GiB, 0 or unlimited");
+      command
+          ->add_option("--max-repack", options->max_repack_bytes,
+                       "rewrite packs of at most so many bytes, for example 10GiB")
+          ->transform(CLI::AsSizeValue(false));
+      command->add_flag("--repack-small", options->repack_small, "put small packs together");
+      command
+          ->add_option("--grace", options->grace_seconds,
+                       "how long packs wait until a later prune deletes them: 24h (default), 7d, "
+                       "90m. 0: delete at once, alone on the repository")
+          ->transform(CLI::Validator(span_of_time, "TIME"));
+      command->add_flag("--dry-run", options->dry_run, "show what would be done, and stop");
+      command->footer(
+          "\nPacks are retired first, and deleted by a later prune: run it regularly."
+          "\nWith --grace 0 they are deleted in the same run. Nobody else may work on the"
+          "\nrepository then, and whoever reads it without a lock may fail."
+          "\n\nExamples:\n  stillpoint prune --dry-run\n"
+          "  stillpoint prune                     # every day, after forget\n"
+          "  stillpoint prune --max-repack 20GiB  # a bounded piece of it");
+    }
+    CLI::App* repair = app_.add_subcommand("repair", "Mend a damaged repository");
+    repair->require_subcommand(1);
+    auto [command, options] = add<RepairIndexCommand>(
+        "index", "Make the index say what the packs say; delete nothing", repair);
+    command->add_flag("--read-all-packs", options->read_all_packs,
+                      "read every pack's header, also of packs that prune has retired");
+    command->add_flag("--dry-run", options->dry_run, "show what would be done, and stop");
+    command->footer(
+        "\nExamples:\n  stillpoint repair index --dry-run\n"
+        "  stillpoint repair index && stillpoint check");
   }
 
   Arguments ended(const CLI::ParseError& e, int argc, const char* const* argv) {

@@ -38,6 +38,23 @@ TEST(Arguments, MistakesAreUsageErrorsThatSayWhatWasMeant) {
   EXPECT_EQ(parse({"backup", "x", "--pack-size", "1000"}).exit_code, 2);
 }
 
+TEST(Arguments, TimesSizesAndSharesOfPruneAreReadWithTheirUnits) {
+  const auto prune_of = [](const std::vector<const char*>& words) {
+    return std::get<PruneCommand>(*parse(words).command);
+  };
+  EXPECT_EQ(prune_of({"prune"}).grace_seconds, 86400);
+  EXPECT_EQ(prune_of({"prune", "--grace", "7d"}).grace_seconds, 7 * 86400);
+  EXPECT_EQ(prune_of({"prune", "--grace", "90m"}).grace_seconds, 5400);
+  EXPECT_EQ(prune_of({"prune", "--grace", "0"}).grace_seconds, 0);
+  EXPECT_EQ(prune_of({"prune", "--max-repack", "2GiB"}).max_repack_bytes, 2ULL << 30);
+  EXPECT_EQ(prune_of({"prune", "--max-unused", "1%"}).max_unused, "1%");
+  for (const char* wrong : {"10", "-1h", "1y", "", "h"}) {
+    EXPECT_EQ(parse({"prune", "--grace", wrong}).exit_code, 2) << wrong;
+  }
+  EXPECT_TRUE(std::get<RepairIndexCommand>(*parse({"repair", "index", "--read-all-packs"}).command)
+                  .read_all_packs);
+}
+
 TEST(Arguments, HelpAndVersionSucceed) {
   EXPECT_EQ(parse({"--help"}).exit_code, 0);
   EXPECT_NE(parse({"backup", "--help"}).text.find("Examples"), std::string::npos);
@@ -130,10 +147,10 @@ TEST(Config, WhatALayerNeedsIsAskedFor) {
   EXPECT_NE(error_of("properties: /p").find("no layer"), std::string::npos);
   EXPECT_NE(error_of("layer: atlas").find("not supported"), std::string::npos);
   for (const char* time : {"10", "0s", "-1s", "1d", "2000h", "s", "1e9s"}) {
-    EXPECT_NE(error_of("layer: scalardb, properties: /p, window: {hold_max: " + std::string(time) +
-                       "}")
-                  .find("no time up to a day"),
-              std::string::npos)
+    EXPECT_NE(
+        error_of("layer: scalardb, properties: /p, window: {hold_max: " + std::string(time) + "}")
+            .find("no time up to a day"),
+        std::string::npos)
         << time;
   }
 }

@@ -98,6 +98,19 @@ struct CheckCommand {
   bool read_data = false;
 };
 
+struct PruneCommand {
+  std::string max_unused = "5%";
+  std::uint64_t max_repack_bytes = 0;  // 0: no limit
+  bool repack_small = false;
+  double grace_seconds = 24 * 3600;
+  bool dry_run = false;
+};
+
+struct RepairIndexCommand {
+  bool read_all_packs = false;
+  bool dry_run = false;
+};
+
 struct VerifyCommand {
   std::string backup = "latest";
   std::string scratch = {};
@@ -169,9 +182,9 @@ struct RestorePointCommand {
   bool print_only = false;
 };
 
-using Command =
-    std::variant<InitCommand, BackupCommand, PlanCommand, ListCommand, ShowCommand, LsCommand,
-                 DumpCommand, CheckCommand, VerifyCommand, RestoreCommand, CleanupCommand,
-                 StorageCheckCommand, AdminCommand, HoldCommand, RestorePointCommand>;
+using Command = std::variant<InitCommand, BackupCommand, PlanCommand, ListCommand, ShowCommand,
+                             LsCommand, DumpCommand, CheckCommand, VerifyCommand, RestoreCommand,
+                             CleanupCommand, StorageCheckCommand, AdminCommand, HoldCommand,
+                             RestorePointCommand, PruneCommand, RepairIndexCommand>;
 
 }  // namespace stillpoint::cli

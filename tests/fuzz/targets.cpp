@@ -20,8 +20,10 @@
 #include "repository/go_quote.h"
 #include "repository/index_file.h"
 #include "repository/key_file.h"
+#include "repository/lock_file.h"
 #include "repository/pack.h"
 #include "repository/record.h"
+#include "repository/retired.h"
 #include "repository/tree.h"
 
 namespace stillpoint::fuzz {
@@ -188,6 +190,33 @@ std::string example_tree() {
   return repository::encode_tree({file});
 }
 
+// What is read is written again and read as the same.
+void decode_retired(ByteView bytes) {
+  const auto retired = repository::decode_retired(bytes);
+  if (!retired) return;
+  const auto again = repository::decode_retired(base::view_of(encode_retired(*retired)));
+  require(again && again->time == retired->time && again->packs == retired->packs);
+}
+
+void decode_lock(ByteView bytes) {
+  const auto lock = repository::decode_lock(bytes);
+  if (!lock) return;
+  ignore(repository::holder_of(*lock));
+  const auto again = repository::decode_lock(base::view_of(encode_lock(*lock)));
+  require(again && again->time == lock->time && again->exclusive == lock->exclusive);
+}
+
+std::string example_lock() {
+  repository::LockFile lock;
+  lock.time = base::parse_time("2026-11-21T08:30:00Z").value();
+  lock.host = {"vm", "root", 0, 0, 4711};
+  lock.program = "stillpoint";
+  lock.work = "prune";
+  lock.began = lock.time;
+  lock.step = "switch";
+  return encode_lock(lock);
+}
+
 std::string example_manifest() {
   backup::Manifest manifest;
   manifest.evidence.push_back({"write_mark", "a", "1", "2", false, "text"});
@@ -232,6 +261,10 @@ const std::vector<Target>& targets() {
       {"transaction_rows", decode_transaction_rows,
        "T1\t3\t1795249799000\ta,b\nT2\t3\t1795249799000\t1795249799100\t\\N\t\\N\t\\N\t1\n"
        "T3\t1\t1795249803000\t\\N\tT1$a\t1795249798000\t1795249798100\t2"},
+      {"retired", decode_retired,
+       repository::encode_retired(
+           {base::parse_time("2026-11-21T08:30:00Z").value(), {Id(), Id()}})},
+      {"lock_file", decode_lock, example_lock()},
       {"row_text", decode_row_text, "ca\nplain\t\\N\ta\\tb\\nc\\\\\nx\t\t\n"},
   };
   return all;
