@@ -2,21 +2,22 @@
 #include "repository/prune/prune.h"
 
 #include <algorithm>
+#include <filesystem>
+#include <fstream>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "base/encoding.h"
-#include "repository/index_file.h"
+#include "repository/compression.h"
+#include "repository/crypto.h"
 #include "repository/lock.h"
 #include "repository/prune/testing.h"
 #include "repository/retired.h"
-#include "storage/decorators/faulty.h"
 
 namespace stillpoint::repository {
 namespace {
 
-using storage::Fault;
 using storage::PutMode;
 using testing::HasSubstr;
 using namespace std::chrono_literals;
@@ -363,6 +364,38 @@ TEST_F(PruneTest, SmallPacksArePutTogetherOnRequest) {
   prune_now();
   expect_whole(kept_);
   EXPECT_LE(names("data/").size(), 4U);
+}
+
+// The hexadecimal lines of the page that describes the format, from the section retired/.
+std::string documented_example() {
+  const auto root = std::filesystem::path(__FILE__).parent_path() / "../../..";
+  std::ifstream page(root / "docs/formats/repository.md");
+  std::string hex;
+  bool in_section = false;
+  for (std::string line; std::getline(page, line);) {
+    if (line.starts_with("## ")) in_section = line == "## retired/";
+    const bool is_hex =
+        line.size() > 40 && line.find_first_not_of("0123456789abcdef") == std::string::npos;
+    if (in_section && is_hex) hex += line;
+  }
+  return hex;
+}
+
+TEST(Retired, TheExampleOfTheDocumentsIsDecoded) {
+  SealKey key;
+  for (std::size_t i = 0; i < 32; ++i) key.encrypt[i] = static_cast<Byte>(i);
+  for (std::size_t i = 0; i < 16; ++i) key.mac_k[i] = static_cast<Byte>(0x20 + i);
+  ASSERT_TRUE(base::from_hex("303132033435360738393a0b3c3d3e0f", key.mac_r));
+  const std::string hex = documented_example();
+  Bytes sealed(hex.size() / 2);
+  ASSERT_TRUE(base::from_hex(hex, sealed));
+  const Bytes plain = unseal(key, sealed).value();
+  ASSERT_EQ(plain.at(0), 2);
+  const Bytes text = decompress_stream(ByteView(plain).subspan(1), 1000).value();
+  const Retired retired = decode_retired(text).value();
+  EXPECT_EQ(base::format_time(retired.time), "2026-11-21T08:30:00.000000001Z");
+  EXPECT_EQ(retired.packs, std::vector<Id>{base::sha256(base::view_of("one"))});
+  EXPECT_EQ(encode_retired(retired), base::text_of(text));
 }
 
 TEST(Retired, IsReadAsItWasWritten) {
