@@ -43,6 +43,7 @@ class Parser {
     add_reading_commands();
     add_restore_command();
     add_storage_command();
+    add_copy_command();
     add_prune_commands();
     add_admin_commands();
     add_hold_command();
@@ -384,6 +385,28 @@ class Parser {
     auto [command, options] = add<StorageCheckCommand>(
         "check", "Check that a storage keeps the promises that backups rest on", storage);
     command->add_option("URL", options->url, "the storage, as for --repo")->required();
+  }
+
+  void add_copy_command() {
+    auto [command, options] =
+        add<CopyCommand>("copy", "Copy backups into another repository, such as one elsewhere");
+    command->add_option("BACKUP", options->backups,
+                        backup_help + std::string("; none: all that are not there yet"));
+    command->add_option("--system", options->system, "only backups of this system");
+    command->add_option("--to", options->to, "the other repository; it has to be there")
+        ->required();
+    command
+        ->add_option("--to-password-file", options->password_file,
+                     "a file with its password; by default it has the same password")
+        ->excludes(command->add_option("--to-password-command", options->password_command,
+                                       "a command that prints its password"));
+    command->add_flag("--dry-run", options->dry_run, "show which would be copied, and stop");
+    command->footer(
+        "\nWhat the other repository has already is not copied again, and every backup that has"
+        "\nbeen copied is whole: run it again after an interruption."
+        "\n\nExamples:\n"
+        "  stillpoint copy --to /mnt/offsite/bank --to-password-file /etc/stillpoint/offsite\n"
+        "  stillpoint copy latest:shop --to /media/disk/shop");
   }
 
   void add_prune_commands() {

@@ -98,6 +98,16 @@ struct CheckCommand {
   bool read_data = false;
 };
 
+// From the repository of the run into another.
+struct CopyCommand {
+  std::vector<std::string> backups = {};  // empty: all
+  std::string system = {};                // only of this one
+  std::string to = {};
+  std::string password_file = {};  // of the other repository; neither: the same password
+  std::string password_command = {};
+  bool dry_run = false;
+};
+
 struct PruneCommand {
   std::string max_unused = "5%";
   std::uint64_t max_repack_bytes = 0;  // 0: no limit
@@ -185,6 +195,6 @@ struct RestorePointCommand {
 using Command = std::variant<InitCommand, BackupCommand, PlanCommand, ListCommand, ShowCommand,
                              LsCommand, DumpCommand, CheckCommand, VerifyCommand, RestoreCommand,
                              CleanupCommand, StorageCheckCommand, AdminCommand, HoldCommand,
-                             RestorePointCommand, PruneCommand, RepairIndexCommand>;
+                             RestorePointCommand, CopyCommand, PruneCommand, RepairIndexCommand>;
 
 }  // namespace stillpoint::cli

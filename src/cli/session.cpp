@@ -31,14 +31,19 @@ Result<std::string> repository_url(const Session& session) {
 }
 
 Result<std::unique_ptr<repository::Repository>> open_repository(const Session& session) {
-  const std::string url = TRY(repository_url(session));
+  return open_repository(session, TRY(repository_url(session)), session.options);
+}
+
+Result<std::unique_ptr<repository::Repository>> open_repository(const Session& session,
+                                                                const std::string& url,
+                                                                const GlobalOptions& options) {
   auto backend = std::make_unique<storage::Retrying>(TRY(storage::open(url)), session.stop);
   // Whether there is one is asked first: a password for nothing would be a silly question.
   const auto config = backend->stat("config");
   if (!config && config.error().code == Errc::not_found) {
     return repository::Repository::open(std::move(backend), base::Secret());
   }
-  const base::Secret password = TRY(find_password(session.options, session.config, false));
+  const base::Secret password = TRY(find_password(options, session.config, false));
   return repository::Repository::open(std::move(backend), password);
 }
 

@@ -27,6 +27,10 @@ struct Session {
 // From --repo, the environment, the configuration; `invalid` where none names one.
 Result<std::string> repository_url(const Session& session);
 Result<std::unique_ptr<repository::Repository>> open_repository(const Session& session);
+// The same of another URL, with these options for its password.
+Result<std::unique_ptr<repository::Repository>> open_repository(const Session& session,
+                                                                const std::string& url,
+                                                                const GlobalOptions& options);
 
 // A repository to read: locked (shared) so that nothing is pruned away meanwhile. On media that
 // cannot be written there is no lock, and a warning.

@@ -87,4 +87,11 @@ Result<Record> BackupWriter::finish(Record record) {
   return record;
 }
 
+Result<Id> BackupWriter::finish_copy(std::string_view text) {
+  TRY(blobs_->finish());
+  const SealedFile sealed = repository_.seal_file(text);
+  TRY(make_visible(sealed));
+  return sealed.id;
+}
+
 }  // namespace stillpoint::repository

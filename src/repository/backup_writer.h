@@ -31,6 +31,8 @@ class BackupWriter {
   // Makes the backup durable and visible. Takes the record's time, hostname, paths and tags. Where
   // something that it relies on may be gone, it is not visible afterwards, and this fails.
   Result<Record> finish(Record record);
+  // The same for a copy, whose folders have been saved as blobs: `text` is its record.
+  Result<Id> finish_copy(std::string_view text);
 
  private:
   struct Folder {

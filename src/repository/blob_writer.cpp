@@ -47,27 +47,40 @@ BlobWriter::~BlobWriter() {
   }
 }
 
-Result<void> BlobWriter::save(BlobType type, Bytes plain, Saved saved) {
-  counters_.bytes_read += plain.size();
+// A task must be copyable: its bytes and their share of the budget go by shared pointer.
+Result<void> BlobWriter::submit(std::size_t bytes, std::function<Result<void>()> work) {
+  counters_.bytes_read += bytes;
   ++counters_.chunks;
-  auto grant = std::make_shared<pipeline::ByteBudget::Grant>(
-      budget_.acquire(plain.size(), failure_.token()));
+  auto grant =
+      std::make_shared<pipeline::ByteBudget::Grant>(budget_.acquire(bytes, failure_.token()));
   if (!*grant) return failure_.result();
-  // A task must be copyable: the bytes and their share of the budget go by shared pointer.
+  return workers_.submit([grant, work = std::move(work)] { return work(); });
+}
+
+Result<void> BlobWriter::save(BlobType type, Bytes plain, Saved saved) {
+  const std::size_t size = plain.size();
   auto bytes = std::make_shared<Bytes>(std::move(plain));
-  return workers_.submit([this, type, bytes, grant, saved = std::move(saved)] {
-    return process(type, *bytes, saved);
-  });
+  return submit(
+      size, [this, type, bytes, saved = std::move(saved)] { return process(type, *bytes, saved); });
+}
+
+Result<void> BlobWriter::save_packed(const PackedBlob& blob, Bytes packed) {
+  const std::size_t size = packed.size();
+  auto bytes = std::make_shared<Bytes>(std::move(packed));
+  return submit(size, [this, blob, bytes] { return process_packed(blob, *bytes); });
+}
+
+bool BlobWriter::relies_on(BlobType type, const Id& id) {
+  const auto place = repository_.index().find(type, id);
+  if (!place || reliance_.avoids(place->pack)) return false;
+  reliance_.on(place->pack);
+  return true;
 }
 
 // True for the one caller who is to store this blob.
 bool BlobWriter::claim(BlobType type, const Id& id) {
   return pending_.with([&](std::array<Pending, 2>& pending) {
-    const auto place = repository_.index().find(type, id);
-    if (place && !reliance_.avoids(place->pack)) {
-      reliance_.on(place->pack);
-      return false;
-    }
+    if (relies_on(type, id)) return false;
     return pending[static_cast<std::size_t>(type)].insert(id).second;
   });
 }
@@ -86,6 +99,13 @@ Result<void> BlobWriter::process(BlobType type, const Bytes& plain, const Saved&
   }
   saved(id);
   return {};
+}
+
+Result<void> BlobWriter::process_packed(const PackedBlob& blob, const Bytes& packed) {
+  if (!claim(blob.type, blob.id)) return {};
+  counters_.bytes_new += packed.size();
+  ++counters_.chunks_new;
+  return pack_up(blob.type, blob.id, seal(repository_.key(), packed), blob.plain_bytes);
 }
 
 Result<void> BlobWriter::pack_up(BlobType type, const Id& id, ByteView sealed,

@@ -50,6 +50,11 @@ class BlobWriter {
   // `saved` is called with the blob's id, on a worker; the blob may still be on its way then.
   using Saved = std::function<void(const Id&)>;
   Result<void> save(BlobType type, Bytes plain, Saved saved);
+  // A blob as another repository has it, opened: compressed, or not where plain_bytes is 0. It has
+  // been held against its id. It is stored as it is.
+  Result<void> save_packed(const PackedBlob& blob, Bytes packed);
+  // Whether a blob is there already. If so, it need not be saved: the backup relies on it.
+  bool relies_on(BlobType type, const Id& id);
   // Waits until every blob is in a pack, every pack stored and every index file after it.
   Result<void> finish();
   const WriteCounters& counters() const { return counters_; }
@@ -64,7 +69,9 @@ class BlobWriter {
   };
   using Pending = std::unordered_set<Id>;
 
+  Result<void> submit(std::size_t bytes, std::function<Result<void>()> work);
   Result<void> process(BlobType type, const Bytes& plain, const Saved& saved);
+  Result<void> process_packed(const PackedBlob& blob, const Bytes& packed);
   bool claim(BlobType type, const Id& id);
   Result<void> pack_up(BlobType type, const Id& id, ByteView sealed, std::size_t plain_bytes);
   Result<void> submit_pack(BlobType type, PackBuilder::Pack pack);

@@ -41,4 +41,10 @@ Result<Record> decode_record(ByteView text) {
   return record;
 }
 
+Result<std::string> encode_copy(ByteView text, const Id& id) {
+  Json json = TRY(parse_json(text));
+  if (text_or(json, "original").empty()) json["original"] = id.hex();
+  return write_json(json);
+}
+
 }  // namespace stillpoint::repository

@@ -29,5 +29,8 @@ struct Record {
 
 std::string encode_record(const Record& record);
 Result<Record> decode_record(ByteView text);
+// What is to be written of it in another repository: everything that it says, whoever wrote it, and
+// from which record it was copied first.
+Result<std::string> encode_copy(ByteView text, const Id& id);
 
 }  // namespace stillpoint::repository

@@ -16,6 +16,7 @@ Result<int> run(const ShowCommand& command, const Session& session);
 Result<int> run(const LsCommand& command, const Session& session);
 Result<int> run(const DumpCommand& command, const Session& session);
 Result<int> run(const CheckCommand& command, const Session& session);
+Result<int> run(const CopyCommand& command, const Session& session);
 Result<int> run(const PruneCommand& command, const Session& session);
 Result<int> run(const RepairIndexCommand& command, const Session& session);
 Result<int> run(const VerifyCommand& command, const Session& session);

@@ -11,63 +11,22 @@
 namespace stillpoint::repository {
 namespace {
 
-constexpr std::uint64_t piece_bytes = 4 * limits::MiB;
-constexpr std::uint64_t gap_bytes = 256 * limits::KiB;  // read over: cheaper than another request
 constexpr std::size_t readers = 2;
-
-std::uint64_t end_of(const PackedBlob& blob) {
-  return std::uint64_t{blob.offset} + blob.length;
-}
 
 }  // namespace
 
-// Needed blobs that lie near one another in a pack.
-struct Repacker::Piece {
-  Id pack = {};
-  std::vector<PackedBlob> blobs = {};  // in the order of their offsets
-};
-
-struct Repacker::Copied {
-  PackedBlob blob = {};
-  Bytes sealed = {};
-};
-
-std::vector<Repacker::Piece> Repacker::pieces_of(std::uint32_t pack) const {
+std::vector<PackPiece> Repacker::needed_of(std::uint32_t pack) const {
   const Index& index = repository_.index();
-  const Id id = index.pack_id(pack);
-  std::vector<Piece> pieces;
+  std::vector<PackedBlob> needed;
   for (const PackedBlob& blob : index.blobs_of(pack)) {
     // Needed, and this copy of it: by now another may have taken its place.
     const auto entry = index.entry_of(blob.type, blob.id);
-    if (!entry || !used_.test(*entry) || index.pack_of(*entry) != pack) continue;
-    const bool fits = !pieces.empty() &&
-                      blob.offset <= end_of(pieces.back().blobs.back()) + gap_bytes &&
-                      end_of(blob) - pieces.back().blobs.front().offset <= piece_bytes;
-    if (!fits) pieces.push_back({id, {}});
-    pieces.back().blobs.push_back(blob);
+    if (entry && used_.test(*entry) && index.pack_of(*entry) == pack) needed.push_back(blob);
   }
-  return pieces;
+  return pieces_of(index.pack_id(pack), needed);
 }
 
-Result<std::vector<Repacker::Copied>> Repacker::read(const Piece& piece) const {
-  const std::uint64_t begin = piece.blobs.front().offset;
-  const std::string name = name_of_file(FileKind::pack, piece.pack);
-  const storage::ByteRange range{begin, end_of(piece.blobs.back()) - begin};
-  const Bytes bytes = TRY_DURING("read " + name, repository_.backend().get(name, range));
-  std::vector<Copied> copied;
-  for (const PackedBlob& blob : piece.blobs) {
-    if (blob.offset < begin || end_of(blob) - begin > bytes.size()) {
-      return fail(Errc::corrupt, "{}: its index entries overlap", name);
-    }
-    const ByteView sealed = ByteView(bytes).subspan(blob.offset - begin, blob.length);
-    TRY_DURING("blob " + blob.id.brief() + " in " + name,
-               open_blob(repository_.key(), blob, sealed));
-    copied.push_back({blob, base::copy_of(sealed)});
-  }
-  return copied;
-}
-
-Result<void> Repacker::keep(const Copied& copied) {
+Result<void> Repacker::keep(const SealedBlob& copied) {
   PackBuilder& builder = builders_[static_cast<std::size_t>(copied.blob.type)];
   builder.add(copied.blob.type, copied.blob.id, copied.sealed, copied.blob.plain_bytes);
   bytes_copied_ += copied.sealed.size();
@@ -108,25 +67,26 @@ Result<void> Repacker::save_index() {
 Result<void> Repacker::run(const std::vector<std::uint32_t>& packs, PruneProgress& progress,
                            const std::stop_token& stop) {
   std::size_t next_pack = 0;
-  std::vector<Piece> pieces;
+  std::vector<PackPiece> pieces;
   std::size_t next_piece = 0;
-  const auto source = [&]() -> Result<std::optional<Piece>> {
+  const auto source = [&]() -> Result<std::optional<PackPiece>> {
     while (next_piece == pieces.size()) {
       if (next_pack == packs.size()) return std::nullopt;
-      pieces = pieces_of(packs[next_pack++]);
+      pieces = needed_of(packs[next_pack++]);
       next_piece = 0;
     }
-    return std::optional<Piece>(std::move(pieces[next_piece++]));
+    return std::optional<PackPiece>(std::move(pieces[next_piece++]));
   };
-  const auto sink = [&](std::vector<Copied> all) -> Result<void> {
-    for (const Copied& copied : all) {
+  const auto sink = [&](std::vector<SealedBlob> all) -> Result<void> {
+    for (const SealedBlob& copied : all) {
       TRY(keep(copied));
       progress.bytes_done += copied.sealed.size();
     }
     return {};
   };
-  TRY((pipeline::run_ordered<Piece, std::vector<Copied>>(
-      {readers, readers + 2}, stop, source, [&](Piece piece) { return read(piece); }, sink)));
+  TRY((pipeline::run_ordered<PackPiece, std::vector<SealedBlob>>(
+      {readers, readers + 2}, stop, source,
+      [&](PackPiece piece) { return read_piece(repository_, piece); }, sink)));
   for (const BlobType type : {BlobType::data, BlobType::tree}) TRY(store(type));
   return save_index();
 }

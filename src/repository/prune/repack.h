@@ -12,6 +12,7 @@
 #include "repository/index_file.h"
 #include "repository/lock.h"
 #include "repository/pack.h"
+#include "repository/pack_pieces.h"
 #include "repository/prune/prune.h"
 #include "repository/repository.h"
 
@@ -34,11 +35,8 @@ class Repacker {
   std::uint64_t bytes_copied() const { return bytes_copied_; }
 
  private:
-  struct Piece;
-  struct Copied;
-  std::vector<Piece> pieces_of(std::uint32_t pack) const;
-  Result<std::vector<Copied>> read(const Piece& piece) const;
-  Result<void> keep(const Copied& copied);
+  std::vector<PackPiece> needed_of(std::uint32_t pack) const;
+  Result<void> keep(const SealedBlob& copied);
   Result<void> store(BlobType type);
   Result<void> save_index();
 

@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0
+// Reading some of the blobs of a pack, for those who store them elsewhere.
+#pragma once
+
+#include <vector>
+
+#include "base/result.h"
+#include "repository/blob.h"
+#include "repository/repository.h"
+
+namespace stillpoint::repository {
+
+// Blobs that lie near one another in a pack: they are read with one request.
+struct PackPiece {
+  Id pack = {};
+  std::vector<PackedBlob> blobs = {};  // in the order of their offsets
+};
+
+struct SealedBlob {
+  PackedBlob blob = {};
+  Bytes sealed = {};  // as it lies in the pack
+};
+
+// Of these blobs of a pack, which are in the order of their offsets.
+std::vector<PackPiece> pieces_of(const Id& pack, const std::vector<PackedBlob>& blobs);
+// Each blob is held against its id. Thread-safe.
+Result<std::vector<SealedBlob>> read_piece(const Repository& repository, const PackPiece& piece);
+
+}  // namespace stillpoint::repository
