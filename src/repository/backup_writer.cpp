@@ -2,6 +2,7 @@
 #include "repository/backup_writer.h"
 
 #include "base/text.h"
+#include "repository/adoption.h"
 
 namespace stillpoint::repository {
 
@@ -11,6 +12,7 @@ Result<std::unique_ptr<BackupWriter>> BackupWriter::begin(Repository& repository
   std::unique_ptr<Lock> lock = TRY(Lock::acquire(repository, LockKind::shared, stop, "backup"));
   std::unique_ptr<Reliance> reliance = TRY(Reliance::begin(repository, *lock));
   TRY(repository.load_index(stop));
+  TRY(adopt_packs(repository, *reliance, stop));
   return std::unique_ptr<BackupWriter>(
       new BackupWriter(repository, std::move(lock), std::move(reliance), options, std::move(stop)));
 }
