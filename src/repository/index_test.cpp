@@ -51,6 +51,60 @@ TEST(Index, ABlobInTwoPacksIsFoundInTheFirstAndListedInBoth) {
   EXPECT_EQ(packs.at(id_of(2)).at(0).offset, 5U);
 }
 
+PackedBlob blob(std::uint64_t number, std::uint32_t offset) {
+  return {id_of(number), BlobType::data, offset, 40, 0};
+}
+
+TEST(Index, WhatIsToBeAvoidedIsFoundOnlyWhereNothingElseIs) {
+  for (const bool loaded_before : {false, true}) {
+    Index index;
+    if (!loaded_before) index.avoid({id_of(1)});
+    index.add(id_of(1), {blob(8, 0), blob(9, 40)});
+    index.add(id_of(2), {blob(9, 7)});
+    if (loaded_before) index.avoid({id_of(1)});
+    EXPECT_EQ(index.find(BlobType::data, id_of(9))->pack, id_of(2));
+    EXPECT_EQ(index.find(BlobType::data, id_of(8))->pack, id_of(1));
+    index.add(id_of(3), {blob(8, 0)});
+    EXPECT_EQ(index.find(BlobType::data, id_of(8))->pack, id_of(3));
+    index.clear();
+    EXPECT_FALSE(index.contains(BlobType::data, id_of(8)));
+    index.add(id_of(1), {blob(8, 0)});
+    index.add(id_of(2), {blob(8, 0)});
+    EXPECT_EQ(index.find(BlobType::data, id_of(8))->pack, id_of(2));
+  }
+}
+
+TEST(Index, ThePreferredCopyIsFoundHoweverTheTableGrows) {
+  Index index;
+  index.add(id_of(1), {blob(9, 0)});
+  const std::uint32_t second = index.add(id_of(2), {blob(9, 80)});
+  index.prefer(index.entries_of(second).first);
+  for (std::uint64_t number = 100; number < 5000; ++number) {
+    index.add(id_of(number * 10), {blob(number, 0)});
+  }
+  EXPECT_EQ(index.find(BlobType::data, id_of(9))->pack, id_of(2));
+  EXPECT_EQ(index.find(BlobType::data, id_of(9))->blob.offset, 80U);
+}
+
+TEST(Index, PacksAndEntriesAreKnownByTheirNumbers) {
+  Index index;
+  index.add(id_of(1), {blob(8, 0)});
+  const std::uint32_t pack = index.add(id_of(2), {blob(7, 80), blob(6, 0), blob(5, 40)});
+  EXPECT_EQ(index.add(id_of(2), {}), pack) << "it is known already";
+  EXPECT_EQ(index.pack_number(id_of(2)), pack);
+  EXPECT_FALSE(index.pack_number(id_of(3)));
+  EXPECT_EQ(index.pack_id(pack), id_of(2));
+  EXPECT_EQ(index.pack_count(), 2U);
+  EXPECT_EQ(index.entries_of(pack).count, 3U);
+  const std::uint32_t entry = *index.entry_of(BlobType::data, id_of(6));
+  EXPECT_EQ(entry, index.entries_of(pack).first + 1);
+  EXPECT_EQ(index.pack_of(entry), pack);
+  EXPECT_EQ(index.blob(entry).id, id_of(6));
+  std::vector<Id> in_order;
+  for (const PackedBlob& one : index.blobs_of(pack)) in_order.push_back(one.id);
+  EXPECT_EQ(in_order, (std::vector<Id>{id_of(6), id_of(5), id_of(7)}));
+}
+
 TEST(Index, TwoMillionBlobsTakeAtMost128MiB) {
   const auto in_use = [] {
     const struct mallinfo2 info = ::mallinfo2();

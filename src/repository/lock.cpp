@@ -178,8 +178,11 @@ class HeldLock : public Lock {
     file.time = repository_.now();
     const SealedFile sealed = repository_.seal_file(encode_lock(file));
     if (auto put = repository_.put_file(FileKind::lock, sealed); !put) {
-      // It may be there nevertheless, and would keep others off.
-      if (!repository_.remove_file(FileKind::lock, sealed.id)) s.leftovers.push_back(sealed.id);
+      // It may be there nevertheless, and would keep others off; but not on read-only media.
+      const bool refused = put.error().code == Errc::denied;
+      if (!refused && !repository_.remove_file(FileKind::lock, sealed.id)) {
+        s.leftovers.push_back(sealed.id);
+      }
       return put;
     }
     s.id = sealed.id;

@@ -11,6 +11,7 @@
 #include "repository/lock.h"
 #include "repository/testing.h"
 #include "storage/decorators/counting.h"
+#include "storage/decorators/decorator.h"
 #include "storage/decorators/faulty.h"
 #include "storage/memory/memory_backend.h"
 
@@ -193,6 +194,54 @@ TEST_P(FaultSweep, LeavesAWholeBackupOrNone) {
 INSTANTIATE_TEST_SUITE_P(Kinds, FaultSweep,
                          ::testing::Values(storage::Fault::Kind::before,
                                            storage::Fault::Kind::after));
+
+// Replaces an index file by another one that says the same, in the moment in which it is read.
+class ReplacingIndex : public storage::Decorator {
+ public:
+  ReplacingIndex(std::unique_ptr<Backend> inner, Repository& other)
+      : Decorator(std::move(inner)), other_(other) {}
+  using Backend::get;
+  Result<Bytes> get(std::string_view name, storage::ByteRange range) override {
+    if (name.starts_with("index/") && !done_.exchange(true)) {
+      Id id;
+      EXPECT_TRUE(Id::parse(name.substr(6), id));
+      const Bytes text = other_.load_file(FileKind::index, id).value();
+      EXPECT_TRUE(other_.save_file(FileKind::index, base::text_of(text)));
+      EXPECT_TRUE(other_.remove_file(FileKind::index, id));
+    }
+    return inner().get(name, range);
+  }
+
+ private:
+  Repository& other_;
+  std::atomic<bool> done_ = false;
+};
+
+TEST_F(RepositoryTest, AnIndexThatIsReplacedWhileItIsReadIsReadAnew) {
+  const auto other = init_test_repository(backend());
+  const Bytes bytes = random_bytes(10, 300'000);
+  const Record record = back_up_bytes(*other, bytes).value();
+  const auto repository = open_test_repository(std::make_unique<ReplacingIndex>(backend(), *other));
+  const auto loaded = repository->load_index({});
+  ASSERT_TRUE(loaded) << loaded.error().message;
+  EXPECT_EQ(read_back(*repository, record).value(), bytes);
+}
+
+TEST_F(RepositoryTest, WhatLeftTheIndexFilesLeavesTheIndex) {
+  const auto repository = init_test_repository(backend());
+  ASSERT_TRUE(back_up_bytes(*repository, random_bytes(10, 300'000)));
+  const auto reader = open_test_repository(backend());
+  ASSERT_TRUE(reader->load_index({}));
+  ASSERT_GT(reader->index().blob_count(), 0U);
+  ASSERT_TRUE(back_up_bytes(*repository, random_bytes(11, 300'000)));
+  const std::vector<std::string> files = names("index/");
+  ASSERT_TRUE(reader->load_index({}));
+  EXPECT_EQ(reader->index_files().size(), files.size());
+  for (const std::string& name : files) ASSERT_TRUE(backend()->remove(name));
+  EXPECT_EQ(reader->load_index_additions({}).error().code, Errc::locked);
+  ASSERT_TRUE(reader->load_index({}));
+  EXPECT_EQ(reader->index().blob_count(), 0U);
+}
 
 TEST_F(RepositoryTest, CheckSeesWhatIsMissingOrChanged) {
   const auto repository = init_test_repository(backend());

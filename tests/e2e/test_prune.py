@@ -240,7 +240,7 @@ class WithRestic(Base):
     def test_a_lock_of_ours_is_understood(self):
         """With the keys that restic does not know."""
         self.rewrite_bank(48)
-        words = self.words("backup", self.bank, "--limit-rate", "4MiB")
+        words = self.words("backup", self.bank, "--limit-rate", "1MiB")
         process = support.start(words, self.env())
         try:
             until = time.monotonic() + 60

@@ -213,6 +213,9 @@ TEST_F(Meeting, AWriterFrozenAtAnyRequestFailsOrIsWhole) {
 TEST_F(Meeting, APruneFrozenAtAnyRequestHarmsNobody) {
   for (int at = 1;; ++at) {
     prepare();
+    prune_now();  // so that there is something to be deleted as well
+    forget(back_up(range(1, 20)));
+    pass(26h);
     const auto hook = std::make_shared<Hooked::Hook>();
     hook->at = at;
     hook->call = [&] {
