@@ -33,6 +33,8 @@ inline constexpr std::chrono::seconds storage_wait_max{10};
 // Locks of the repository: restic calls one stale after half an hour.
 inline constexpr std::chrono::minutes lock_refresh{5};
 inline constexpr std::chrono::minutes lock_stale{30};
+// Keys of a repository that are tried when it is opened: as many as restic tries.
+inline constexpr std::size_t key_files_max = 20;
 // A command that prints a password.
 inline constexpr std::chrono::seconds password_command_time{60};
 inline constexpr std::size_t password_bytes_max = 64 * KiB;

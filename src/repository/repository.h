@@ -35,6 +35,7 @@ class Repository {
 
   storage::Backend& backend() const { return *backend_; }
   const SealKey& key() const { return key_; }
+  const Id& key_in_use() const { return key_in_use_; }  // the file that the password opened
   const std::string& id() const { return id_; }
   std::string url() const { return backend_->url(); }
 
@@ -57,11 +58,13 @@ class Repository {
   Result<std::vector<Record>> records(std::stop_token stop) const;
 
  private:
-  Repository(std::unique_ptr<storage::Backend> backend, const SealKey& key, std::string id)
-      : backend_(std::move(backend)), key_(key), id_(std::move(id)) {}
+  Repository(std::unique_ptr<storage::Backend> backend, const SealKey& key, const Id& key_in_use,
+             std::string id)
+      : backend_(std::move(backend)), key_(key), key_in_use_(key_in_use), id_(std::move(id)) {}
 
   std::unique_ptr<storage::Backend> backend_;
   SealKey key_;
+  Id key_in_use_;
   std::string id_;
   Index index_;
   std::vector<Id> index_files_;  // those that are in index_
