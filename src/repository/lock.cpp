@@ -4,65 +4,15 @@
 #include <thread>
 #include <utility>
 
-#include <nlohmann/json.hpp>
-
 #include "base/guarded.h"
 #include "base/limits.h"
 #include "base/log.h"
-#include "base/process.h"
 #include "base/sleep.h"
-#include "base/text.h"
 #include "repository/host.h"
-#include "repository/json_read.h"
+#include "repository/lock_file.h"
 
 namespace stillpoint::repository {
 namespace {
-
-struct LockFile {
-  base::Time time = {};
-  bool exclusive = false;
-  std::string host = {};
-  std::string user = {};
-  std::uint64_t pid = 0;
-};
-
-std::string encode_lock(const LockFile& lock, const Host& host) {
-  return write_json({{"time", base::format_time(lock.time)},
-                     {"exclusive", lock.exclusive},
-                     {"hostname", host.name},
-                     {"username", host.user},
-                     {"pid", host.pid},
-                     {"uid", host.uid},
-                     {"gid", host.gid}});
-}
-
-Result<LockFile> decode_lock(ByteView text) {
-  const Json json = TRY(parse_json(text));
-  LockFile lock;
-  lock.time = TRY(time_of(json, "time"));
-  const auto exclusive = json.find("exclusive");
-  lock.exclusive = exclusive != json.end() && exclusive->is_boolean() && exclusive->get<bool>();
-  lock.host = text_or(json, "hostname");
-  lock.user = text_or(json, "username");
-  lock.pid = number_or(json, "pid");
-  return lock;
-}
-
-bool is_stale(const LockFile& lock, const Host& host) {
-  if (base::now() - lock.time > limits::lock_stale) return true;
-  if (lock.host != host.name || lock.pid == 0 || lock.pid == host.pid) return false;
-  return !base::process_exists(static_cast<pid_t>(lock.pid));
-}
-
-Error locked_by(const LockFile& lock) {
-  return Error{
-      Errc::locked,
-      fmt::format("the repository is locked by process {} of {} on {} since {} UTC{}", lock.pid,
-                  base::printable(lock.user), base::printable(lock.host),
-                  base::display_time(lock.time), lock.exclusive ? " (exclusively)" : ""),
-      "wait until it ends; a lock of a dead process expires after 30 minutes, or remove it "
-      "now with: restic unlock"};
-}
 
 class HeldLock : public Lock {
  public:
@@ -79,8 +29,8 @@ class HeldLock : public Lock {
 
   Result<void> write() {
     const base::Time time = base::now();
-    const Id id = TRY(
-        repository_.save_file(FileKind::lock, encode_lock({time, exclusive_, {}, {}, 0}, host_)));
+    const Id id = TRY(repository_.save_file(
+        FileKind::lock, encode_lock({time, exclusive_, host_, {}, {}, {}, {}})));
     written_ = true;
     state_.with([&](State& s) { s = {id, time}; });
     return {};
@@ -102,7 +52,7 @@ class HeldLock : public Lock {
       if (!text && text.error().code == Errc::not_found) continue;  // released meanwhile
       if (!text) return fail(Error(text.error()));
       const LockFile other = TRY_DURING("lock " + id.brief(), decode_lock(*text));
-      if (is_stale(other, host_)) {
+      if (is_stale(other, host_, base::now())) {
         TRY(repository_.remove_file(FileKind::lock, id));
       } else if (exclusive_ || other.exclusive) {
         return fail(locked_by(other));
