@@ -158,7 +158,8 @@ class AsRestic(support.Case):
         chosen = dict([rng.choice(always)])
         for period in PERIODS:
             if rng.random() < 0.35:
-                chosen.setdefault("--keep-" + period, rng.choice(("1", "2", "3", "10", "unlimited")))
+                count = rng.choice(("1", "2", "3", "10", "unlimited"))
+                chosen.setdefault("--keep-" + period, count)
             if rng.random() < 0.2:
                 chosen.setdefault("--keep-within-" + period, self.age())
         if rng.random() < 0.3:

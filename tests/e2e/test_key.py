@@ -25,7 +25,8 @@ class Base(support.Case):
         return path
 
     def keys(self, password=support.PASSWORD):
-        return self.stillpoint("key", "list", "--json", env={"STILLPOINT_PASSWORD": password}).json()
+        env = {"STILLPOINT_PASSWORD": password}
+        return self.stillpoint("key", "list", "--json", env=env).json()
 
     def key_in_use(self, password=support.PASSWORD):
         (key,) = [key for key in self.keys(password) if key["in_use"]]
