@@ -29,7 +29,7 @@ if(MOLD)
 endif()
 
 # The decoders of tests/fuzz/targets.cpp.
-set(STILLPOINT_FUZZ_TARGETS index_file tree record pack_header key_file lock policy manifest config compressed text
+set(STILLPOINT_FUZZ_TARGETS index_file tree record pack_header key_file policy manifest config compressed text
   properties scalardb_settings jdbc_url transaction_id table_metadata transaction_rows row_text)
 if(STILLPOINT_FUZZ)
   add_compile_options(-fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all)

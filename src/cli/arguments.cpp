@@ -11,8 +11,7 @@
 #include "backup/version.h"
 #include "base/text.h"
 #include "cli/exit_code.h"
-#include "repository/retention.h"
-#include "repository/subset.h"
+#include "cli/keeping_arguments.h"
 
 namespace stillpoint::cli {
 namespace {
@@ -180,15 +179,7 @@ class Parser {
     }
     {
       auto [command, options] = add<CheckCommand>("check", "Check the repository");
-      auto* all =
-          command->add_flag("--read-data", options->read_data, "read and open every stored byte");
-      command
-          ->add_option("--read-data-subset", options->subset,
-                       "read a part of the packs: n/t (part n of t), x% or a size such as 10G, "
-                       "chosen at random")
-          ->check(CLI::Validator(check_subset, "n/t|x%|SIZE"))
-          ->excludes(all);
-      command->add_option("--seed", options->seed, "choose the same again: the number it printed");
+      add_check_options(*command, *options);
     }
     auto [command, options] = add<VerifyCommand>(
         "verify", "Restore a backup to a scratch place, check it, and remove it (a drill)");
@@ -379,129 +370,33 @@ class Parser {
         "    --srv _scalardl-auditor-admin._tcp.auditor-headless.default.svc.cluster.local");
   }
 
-  // "unlimited" means -1, as in restic; -1 itself as well.
-  static std::string count_or_unlimited(std::string& text) {
-    if (text == "unlimited") text = "-1";
-    return CLI::Range(-1, 1'000'000)(text);
-  }
-
-  static std::string check_age(std::string& text) {
-    const auto age = repository::parse_age(text);
-    return age ? "" : age.error().message + " (" + age.error().advice + ")";
-  }
-
-  static std::string check_subset(std::string& text) {
-    const auto subset = repository::parse_subset(text);
-    return subset ? "" : subset.error().message;
-  }
-
   void add_keeping_commands() {
-    add_forget_command();
-    add_key_commands();
+    {
+      auto [command, options] = add<ForgetCommand>(
+          "forget", "Forget backups by name or by a policy; prune frees what only they held");
+      command->add_option("BACKUP", options->backups,
+                          backup_help + std::string("; else by a policy"));
+      add_forget_options(*command, *options);
+    }
+    CLI::App* key = app_.add_subcommand("key", "The passwords of a repository");
+    key->require_subcommand(1);
+    for (const auto& [name, text, action] : key_actions) {
+      auto [command, options] = add<KeyCommand>(std::string(name), std::string(text), key);
+      options->action = action;
+      add_key_options(*command, *options);
+    }
     {
       auto [command, options] =
           add<UnlockCommand>("unlock", "Remove locks that the dead have left in the repository");
-      command->add_flag(
-          "--all", options->all,
-          "also locks of those who may be alive: only when you know that nobody works "
-          "on the repository");
+      command->add_flag("--all", options->all,
+                        "also locks of those who may be alive: only when you know that nobody "
+                        "works on the repository");
     }
     auto [command, options] = add<DiffCommand>(
         "diff", "Show what changed from one backup to another, and what they share");
     command->add_option("BEFORE", options->before, backup_help)->required();
     command->add_option("AFTER", options->after, "the other one")->required();
     command->footer("\nExample:\n  stillpoint diff monday latest:bank");
-  }
-
-  void add_forget_command() {
-    auto [command, options] = add<ForgetCommand>(
-        "forget", "Forget backups by name or by a policy; prune frees what only they held");
-    command->add_option("BACKUP", options->backups,
-                        backup_help + std::string("; else by a policy"));
-    command
-        ->add_option("--system", options->systems,
-                     "apply the policy to this system only (repeatable); else to each by itself")
-        ->allow_extra_args(false);
-    const CLI::Validator count(count_or_unlimited, "N|unlimited");
-    const CLI::Validator age(check_age, "AGE");
-    command->add_option("--keep-last", options->keep_last, "keep the newest N backups")
-        ->transform(count);
-    for (std::size_t i = 0; i < repository::period_count; ++i) {
-      const auto period = std::string(repository::period_nouns[i]);
-      command
-          ->add_option("--keep-" + std::string(repository::period_adverbs[i]), options->keep[i],
-                       "the newest of each of the last N " + period + "s that have any")
-          ->transform(count);
-    }
-    command
-        ->add_option("--keep-within", options->keep_within,
-                     "all that are at most so much older than the newest: 2y5m7d3h")
-        ->check(age);
-    for (std::size_t i = 0; i < repository::period_count; ++i) {
-      const auto period = std::string(repository::period_nouns[i]);
-      command
-          ->add_option("--keep-within-" + std::string(repository::period_adverbs[i]),
-                       options->keep_within_each[i],
-                       "the newest of each " + period + " within that time")
-          ->check(age);
-    }
-    command
-        ->add_option(
-            "--keep-tag", options->keep_tags,
-            "all that have this tag (repeatable), or every one of a,b: labels and verdicts "
-            "are tags")
-        ->allow_extra_args(false);
-    command->add_flag("-n,--dry-run", options->dry_run, "show what would be forgotten, and stop");
-    command->add_flag("--foreign", options->foreign, "also backups that other programs made");
-    command->add_flag("--allow-empty", options->allow_empty,
-                      "a policy may leave a system without any backup");
-    command->footer(
-        "\nDays begin at midnight UTC. What any of the rules keeps is kept.\n\nExamples:\n"
-        "  stillpoint forget --keep-daily 7 --keep-weekly 5 --keep-monthly 12 --dry-run\n"
-        "  stillpoint forget --system bank --keep-within 30d --keep-tag before-upgrade\n"
-        "  stillpoint forget d96051cb      # this one");
-  }
-
-  static void add_password_options(CLI::App* command, const std::string& name,
-                                   const std::string& whose, PasswordOptions& options) {
-    command->add_option("--" + name + "-file", options.file, "file whose first line is " + whose);
-    command->add_option("--" + name + "-command", options.command, "command that prints " + whose);
-  }
-
-  void add_key_commands() {
-    CLI::App* key = app_.add_subcommand("key", "The passwords of a repository");
-    key->require_subcommand(1);
-    const auto add_action = [&](const char* name, const char* text, KeyAction action) {
-      auto [command, options] = add<KeyCommand>(name, text, key);
-      options->action = action;
-      return std::pair(command, options);
-    };
-    const char* sources =
-        "\nThe new password is taken from --new-password-file, --new-password-command, or the "
-        "environment\n(STILLPOINT_NEW_PASSWORD, _FILE, _COMMAND), else it is asked for.";
-    add_action("list", "List the keys, each of which a password opens", KeyAction::list);
-    {
-      auto [command, options] = add_action("add", "Add a password", KeyAction::add);
-      add_password_options(command, "new-password", "the new password", options->new_password);
-      command->footer(std::string(sources) +
-                      "\n\nExample:\n  stillpoint key add --new-password-file /etc/second");
-    }
-    {
-      auto [command, options] =
-          add_action("change", "Replace the password in use by a new one", KeyAction::change);
-      add_password_options(command, "new-password", "the new password", options->new_password);
-      command->footer(std::string(sources) +
-                      "\n\nExample:\n  stillpoint key change --new-password-file /etc/new");
-    }
-    auto [command, options] = add_action("remove", "Remove a password", KeyAction::remove);
-    command->add_option("KEY", options->key, "the front of its id (see: stillpoint key list)")
-        ->required();
-    add_password_options(command, "other-password", "a password that stays",
-                         options->other_password);
-    command->footer(
-        "\nTo remove the key in use, give a password that stays, by --other-password-file: it is "
-        "tried\nfirst. Whoever had the password may have kept what it opened: see "
-        "docs/user/keys.md.\n\nExample:\n  stillpoint key remove 4f2a1c09");
   }
 
   void add_storage_command() {

@@ -18,10 +18,8 @@
 #include "layer/scalardb/transaction_id.h"
 #include "repository/compression.h"
 #include "repository/go_quote.h"
-#include "repository/host.h"
 #include "repository/index_file.h"
 #include "repository/key_file.h"
-#include "repository/lock_file.h"
 #include "repository/pack.h"
 #include "repository/record.h"
 #include "repository/retention.h"
@@ -64,13 +62,6 @@ void decode_text(ByteView bytes) {
 // What a decoder answers has to be so.
 void require(bool holds) {
   if (!holds) std::abort();
-}
-
-void decode_lock(ByteView bytes) {
-  const auto lock = repository::decode_lock(bytes);
-  if (!lock) return;
-  ignore(repository::is_stale(*lock, repository::this_host(), base::now()));
-  ignore(repository::holder_of(*lock));
 }
 
 // What users say of what is to be kept or read.
@@ -234,7 +225,6 @@ const std::vector<Target>& targets() {
        repository::encode_record({})},
       {"pack_header", decode_pack, std::string(41, '\2') + std::string(37, '\0')},
       {"key_file", decode_key, R"({"kdf":"none","N":2,"salt":"AAAA","data":"AAAA"})"},
-      {"lock", decode_lock, repository::encode_lock({})},
       {"policy", decode_policy, "2y5m7d3h"},
       {"manifest", [](ByteView b) { ignore(backup::decode_manifest(b)); }, example_manifest()},
       {"config", [](ByteView b) { ignore(cli::parse_config(std::string(text_of(b)), "f")); },
