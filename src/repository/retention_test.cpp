@@ -133,6 +133,34 @@ TEST(Retention, AgesCountFromTheNewestThatIsNotInTheFuture) {
   EXPECT_TRUE(judge(group, retention, at("2020-01-01T00:00:00Z")).back().kept());
 }
 
+// docs/user/retention.md tells this example.
+TEST(Retention, TheExampleOfTheUsersPageIsTrue) {
+  std::vector<Record> nights;
+  for (base::Time night = at("2026-08-01T02:30:00Z"); night <= at("2026-11-22T02:30:00Z");
+       night += hours(24)) {
+    nights.emplace_back().time = night;
+  }
+  ASSERT_EQ(nights.size(), 114U);
+  Retention retention;
+  retention.counts = {0, 7, 4, 3, 0};
+  std::map<std::string, std::string> kept;
+  for (const auto& [time, reasons] : reasons_of(judge(nights, retention, far_later))) {
+    if (!reasons.empty()) kept[time.substr(0, 10)] = reasons;
+  }
+  EXPECT_EQ(kept, (std::map<std::string, std::string>{{"2026-09-30", "monthly"},
+                                                      {"2026-10-31", "monthly"},
+                                                      {"2026-11-01", "weekly"},
+                                                      {"2026-11-08", "weekly"},
+                                                      {"2026-11-15", "weekly"},
+                                                      {"2026-11-16", "daily"},
+                                                      {"2026-11-17", "daily"},
+                                                      {"2026-11-18", "daily"},
+                                                      {"2026-11-19", "daily"},
+                                                      {"2026-11-20", "daily"},
+                                                      {"2026-11-21", "daily"},
+                                                      {"2026-11-22", "daily, weekly, monthly"}}));
+}
+
 TEST(Retention, TagsOfOneListMustAllBeThere) {
   std::vector<Record> group(3);
   group[0] = record_at("2026-11-20T00:00:00Z");
