@@ -29,7 +29,7 @@ if(MOLD)
 endif()
 
 # The decoders of tests/fuzz/targets.cpp.
-set(STILLPOINT_FUZZ_TARGETS index_file tree record pack_header key_file manifest config compressed text
+set(STILLPOINT_FUZZ_TARGETS index_file tree record pack_header key_file policy manifest config compressed text
   properties scalardb_settings jdbc_url transaction_id table_metadata transaction_rows row_text
   retired lock_file)
 if(STILLPOINT_FUZZ)

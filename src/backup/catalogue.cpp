@@ -10,6 +10,8 @@
 namespace stillpoint::backup {
 namespace {
 
+using repository::FileKind;
+
 constexpr std::size_t manifest_bytes_max = 256 * limits::MiB;
 
 bool has_tag(const repository::Record& record, std::string_view tag) {
@@ -65,9 +67,35 @@ Result<std::vector<Listed>> list_backups(const repository::Repository& repositor
   return all;
 }
 
+Result<Catalogue> read_catalogue(const repository::Repository& repository, std::stop_token stop) {
+  Catalogue catalogue;
+  const std::vector<Id> ids = TRY(repository.list_files(FileKind::record));
+  for (const Id& id : ids) {
+    if (stop.stop_requested()) return fail(Errc::cancelled, "interrupted");
+    const Result<Bytes> text = repository.load_file(FileKind::record, id);
+    if (!text && text.error().code == Errc::not_found) continue;  // forgotten in this moment
+    if (!text && text.error().code != Errc::corrupt) return fail(Error(text.error()));
+    Result<repository::Record> record = fail(text ? Error() : Error(text.error()));
+    if (text) record = repository::decode_record(*text);
+    if (!record) {
+      catalogue.unreadable.push_back({id, std::move(record.error())});
+      continue;
+    }
+    record->id = id;
+    catalogue.backups.push_back(listed_of(*record));
+  }
+  std::stable_sort(catalogue.backups.begin(), catalogue.backups.end(),
+                   [](const Listed& a, const Listed& b) { return a.record.time < b.record.time; });
+  return catalogue;
+}
+
 Result<Listed> find_backup(const repository::Repository& repository, std::string_view name,
                            std::stop_token stop) {
   const std::vector<Listed> all = TRY(list_backups(repository, std::move(stop)));
+  return find_backup(all, name);
+}
+
+Result<Listed> find_backup(const std::vector<Listed>& all, std::string_view name) {
   const Listed* found = nullptr;
   for (const Listed& backup : all) {  // oldest first: the newest that fits stays
     if (name == "latest" || name == "latest:" + backup.system ||

@@ -29,10 +29,23 @@ repository::Record record_of(const Manifest& manifest);
 Result<std::vector<Listed>> list_backups(const repository::Repository& repository,
                                          std::stop_token stop);
 
+// For what has to go on beside damage: the backups that can be read, and what cannot be.
+struct UnreadableRecord {
+  Id id = {};
+  Error error = {};
+};
+struct Catalogue {
+  std::vector<Listed> backups = {};  // oldest first
+  std::vector<UnreadableRecord> unreadable = {};
+};
+// Fails where the storage does, or somebody stops it: nothing is called unreadable for that.
+Result<Catalogue> read_catalogue(const repository::Repository& repository, std::stop_token stop);
+
 // `name` is "latest", "latest:SYSTEM", a label, or the front of an id. The newest that fits; an id
 // prefix must be unique.
 Result<Listed> find_backup(const repository::Repository& repository, std::string_view name,
                            std::stop_token stop);
+Result<Listed> find_backup(const std::vector<Listed>& all, std::string_view name);
 
 // The repository's index must be loaded. `unsupported` for a backup that is not ours.
 Result<Manifest> load_manifest(const repository::Repository& repository, const Listed& backup,

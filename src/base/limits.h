@@ -37,6 +37,8 @@ inline constexpr std::chrono::minutes lock_stale{30};
 inline constexpr std::chrono::hours clock_difference{1};
 // How long prune waits for locks of restic, to replace index files.
 inline constexpr std::chrono::minutes prune_switch_wait{2};
+// Keys of a repository that are tried when it is opened: as many as restic tries.
+inline constexpr std::size_t key_files_max = 20;
 // A command that prints a password.
 inline constexpr std::chrono::seconds password_command_time{60};
 inline constexpr std::size_t password_bytes_max = 64 * KiB;

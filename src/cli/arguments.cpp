@@ -11,6 +11,7 @@
 #include "backup/version.h"
 #include "base/text.h"
 #include "cli/exit_code.h"
+#include "cli/keeping_arguments.h"
 
 namespace stillpoint::cli {
 namespace {
@@ -42,6 +43,7 @@ class Parser {
     add_writing_commands();
     add_reading_commands();
     add_restore_command();
+    add_keeping_commands();
     add_storage_command();
     add_copy_command();
     add_prune_commands();
@@ -179,7 +181,7 @@ class Parser {
     }
     {
       auto [command, options] = add<CheckCommand>("check", "Check the repository");
-      command->add_flag("--read-data", options->read_data, "read and open every stored byte");
+      add_check_options(*command, *options);
     }
     auto [command, options] = add<VerifyCommand>(
         "verify", "Restore a backup to a scratch place, check it, and remove it (a drill)");
@@ -377,6 +379,35 @@ class Parser {
         "\\\n"
         "    --srv _scalardl-admin._tcp.ledger-headless.default.svc.cluster.local \\\n"
         "    --srv _scalardl-auditor-admin._tcp.auditor-headless.default.svc.cluster.local");
+  }
+
+  void add_keeping_commands() {
+    {
+      auto [command, options] = add<ForgetCommand>(
+          "forget", "Forget backups by name or by a policy; prune frees what only they held");
+      command->add_option("BACKUP", options->backups,
+                          backup_help + std::string("; else by a policy"));
+      add_forget_options(*command, *options);
+    }
+    CLI::App* key = app_.add_subcommand("key", "The passwords of a repository");
+    key->require_subcommand(1);
+    for (const auto& [name, text, action] : key_actions) {
+      auto [command, options] = add<KeyCommand>(std::string(name), std::string(text), key);
+      options->action = action;
+      add_key_options(*command, *options);
+    }
+    {
+      auto [command, options] =
+          add<UnlockCommand>("unlock", "Remove locks that the dead have left in the repository");
+      command->add_flag("--all", options->all,
+                        "also locks of those who may be alive: only when you know that nobody "
+                        "works on the repository");
+    }
+    auto [command, options] = add<DiffCommand>(
+        "diff", "Show what changed from one backup to another, and what they share");
+    command->add_option("BEFORE", options->before, backup_help)->required();
+    command->add_option("AFTER", options->after, "the other one")->required();
+    command->footer("\nExample:\n  stillpoint diff monday latest:bank");
   }
 
   void add_storage_command() {

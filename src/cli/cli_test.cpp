@@ -55,6 +55,67 @@ TEST(Arguments, TimesSizesAndSharesOfPruneAreReadWithTheirUnits) {
                   .read_all_packs);
 }
 
+TEST(Arguments, OfForgetAreCountsAgesAndTags) {
+  const Arguments got =
+      parse({"forget", "--keep-last", "3", "--keep-daily=unlimited", "--keep-weekly", "-1",
+             "--keep-yearly", "2", "--keep-within", "2y5m7d3h", "--keep-within-monthly", "1y",
+             "--keep-tag", "a,b", "--keep-tag", "c", "--system", "bank", "-n"});
+  ASSERT_TRUE(got.command) << got.text;
+  const auto& command = std::get<ForgetCommand>(*got.command);
+  EXPECT_EQ(command.keep_last, 3);
+  EXPECT_EQ(command.keep, (std::array<int, 5>{0, -1, -1, 0, 2}));
+  EXPECT_EQ(command.keep_within, "2y5m7d3h");
+  EXPECT_EQ(command.keep_within_each[3], "1y");
+  EXPECT_EQ(command.keep_within_each[4], "");
+  EXPECT_EQ(command.keep_tags, (std::vector<std::string>{"a,b", "c"}));
+  EXPECT_EQ(command.systems, std::vector<std::string>{"bank"});
+  EXPECT_TRUE(command.dry_run);
+  EXPECT_FALSE(command.foreign || command.allow_empty);
+  const auto named = parse({"forget", "monday", "d96051cb"});
+  EXPECT_EQ(std::get<ForgetCommand>(*named.command).backups,
+            (std::vector<std::string>{"monday", "d96051cb"}));
+  for (const std::vector<const char*>& wrong :
+       {std::vector<const char*>{"forget", "--keep-last", "-2"},
+        {"forget", "--keep-last", "all"},
+        {"forget", "--keep-daily", "1.5"},
+        {"forget", "--keep-within", "7"},
+        {"forget", "--keep-within-daily", "1w"}}) {
+    EXPECT_EQ(parse(wrong).exit_code, 2) << wrong[2];
+  }
+}
+
+TEST(Arguments, OfKeysUnlockAndDiff) {
+  const auto key = [](const std::vector<const char*>& words) {
+    const Arguments got = parse(words);
+    EXPECT_TRUE(got.command) << got.text;
+    return std::get<KeyCommand>(*got.command);
+  };
+  EXPECT_EQ(key({"key", "list"}).action, KeyAction::list);
+  const KeyCommand add = key({"key", "add", "--new-password-file", "/p"});
+  EXPECT_EQ(add.action, KeyAction::add);
+  EXPECT_EQ(add.new_password.file, "/p");
+  EXPECT_EQ(key({"key", "change", "--new-password-command", "pw"}).new_password.command, "pw");
+  const KeyCommand remove = key({"key", "remove", "4f2a", "--other-password-file", "/o"});
+  EXPECT_EQ(remove.action, KeyAction::remove);
+  EXPECT_EQ(remove.key, "4f2a");
+  EXPECT_EQ(remove.other_password.file, "/o");
+  EXPECT_EQ(parse({"key"}).exit_code, 2);
+  EXPECT_EQ(parse({"key", "remove"}).exit_code, 2);
+  EXPECT_FALSE(std::get<UnlockCommand>(*parse({"unlock"}).command).all);
+  EXPECT_TRUE(std::get<UnlockCommand>(*parse({"unlock", "--all"}).command).all);
+  EXPECT_EQ(std::get<DiffCommand>(*parse({"diff", "a", "b"}).command).after, "b");
+  EXPECT_EQ(parse({"diff", "a"}).exit_code, 2);
+}
+
+TEST(Arguments, OfCheckSayWhichPartToRead) {
+  const Arguments got = parse({"check", "--read-data-subset", "2.5%", "--seed", "77"});
+  ASSERT_TRUE(got.command) << got.text;
+  EXPECT_EQ(std::get<CheckCommand>(*got.command).subset, "2.5%");
+  EXPECT_EQ(std::get<CheckCommand>(*got.command).seed, 77U);
+  EXPECT_EQ(parse({"check", "--read-data-subset", "3/2"}).exit_code, 2);
+  EXPECT_EQ(parse({"check", "--read-data-subset", "1/2", "--read-data"}).exit_code, 2);
+}
+
 TEST(Arguments, HelpAndVersionSucceed) {
   EXPECT_EQ(parse({"--help"}).exit_code, 0);
   EXPECT_NE(parse({"backup", "--help"}).text.find("Examples"), std::string::npos);

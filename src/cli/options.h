@@ -2,6 +2,7 @@
 // What the user asked for, as plain data. arguments.cpp fills it in; commands/ act on it.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <string>
 #include <variant>
@@ -96,6 +97,46 @@ struct DumpCommand {
 
 struct CheckCommand {
   bool read_data = false;
+  std::string subset = {};  // "n/t", "x%" or a size; empty: all or none
+  std::uint64_t seed = 0;   // of a random subset; 0: a new one
+};
+
+// Counts: -1 is without limit. The arrays are by repository::Period: hour, day, week, month, year.
+struct ForgetCommand {
+  std::vector<std::string> backups = {};
+  std::vector<std::string> systems = {};
+  int keep_last = 0;
+  std::array<int, 5> keep = {};
+  std::string keep_within = {};  // "2y5m7d3h"; empty: not given
+  std::array<std::string, 5> keep_within_each = {};
+  std::vector<std::string> keep_tags = {};  // each a list with commas
+  bool dry_run = false;
+  bool foreign = false;
+  bool allow_empty = false;
+};
+
+enum class KeyAction { list, add, remove, change };
+
+// Where another password than the repository's comes from. Empty: not given.
+struct PasswordOptions {
+  std::string file = {};
+  std::string command = {};
+};
+
+struct KeyCommand {
+  KeyAction action = KeyAction::list;
+  std::string key = {};  // to be removed: the front of its id
+  PasswordOptions new_password = {};
+  PasswordOptions other_password = {};  // opens a key that stays
+};
+
+struct UnlockCommand {
+  bool all = false;
+};
+
+struct DiffCommand {
+  std::string before = {};
+  std::string after = {};
 };
 
 // From the repository of the run into another.
@@ -194,7 +235,8 @@ struct RestorePointCommand {
 
 using Command = std::variant<InitCommand, BackupCommand, PlanCommand, ListCommand, ShowCommand,
                              LsCommand, DumpCommand, CheckCommand, VerifyCommand, RestoreCommand,
-                             CleanupCommand, StorageCheckCommand, AdminCommand, HoldCommand,
-                             RestorePointCommand, CopyCommand, PruneCommand, RepairIndexCommand>;
+                             CleanupCommand, ForgetCommand, KeyCommand, UnlockCommand, DiffCommand,
+                             StorageCheckCommand, AdminCommand, HoldCommand, RestorePointCommand,
+                             CopyCommand, PruneCommand, RepairIndexCommand>;
 
 }  // namespace stillpoint::cli

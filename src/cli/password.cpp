@@ -35,13 +35,13 @@ Result<std::string> ask(const base::File& terminal, std::string_view question) {
   return line;
 }
 
-Result<base::Secret> from_terminal(bool twice) {
+Result<base::Secret> from_terminal(const std::string& whose, bool twice,
+                                   const std::string& advice) {
   auto terminal = base::File::open("/dev/tty", O_RDWR);
   if (!terminal || !::isatty(STDIN_FILENO)) {
-    return fail(Error{Errc::invalid, "no password was given for the repository",
-                      "give --password-file or --password-command, or set STILLPOINT_PASSWORD"});
+    return fail(Error{Errc::invalid, "no " + whose + " was given for the repository", advice});
   }
-  std::string password = TRY(ask(*terminal, "password of the repository: "));
+  std::string password = TRY(ask(*terminal, whose + " of the repository: "));
   if (password.empty()) return fail(Errc::invalid, "the password is empty");
   if (twice && TRY(ask(*terminal, "the same again: ")) != password) {
     return fail(Errc::invalid, "the two passwords differ");
@@ -75,7 +75,23 @@ Result<base::Secret> find_password(const GlobalOptions& options, const Config& c
     return std::move(*written);
   }
   if (auto restics = TRY(of_environment("RESTIC_PASSWORD"))) return std::move(*restics);
-  return from_terminal(twice);
+  return from_terminal("password", twice,
+                       "give --password-file or --password-command, or set STILLPOINT_PASSWORD");
+}
+
+Result<base::Secret> find_new_password(const PasswordOptions& options) {
+  if (auto given = TRY(given_password(options))) return std::move(*given);
+  const std::string name = "STILLPOINT_NEW_PASSWORD";
+  if (auto set = TRY(from_source(environment(name), environment(name + "_FILE"),
+                                 environment(name + "_COMMAND"), name))) {
+    return std::move(*set);
+  }
+  return from_terminal("new password", true,
+                       "give --new-password-file or --new-password-command, or set " + name);
+}
+
+Result<std::optional<base::Secret>> given_password(const PasswordOptions& options) {
+  return from_source("", options.file, options.command, "");
 }
 
 }  // namespace stillpoint::cli

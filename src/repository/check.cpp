@@ -75,7 +75,7 @@ class Checker {
       if (end + seal_overhead + pack_trailer_bytes > size->second) {
         error("pack " + id.hex() + " is shorter than its index says");
       }
-      progress_.bytes_total += size->second;
+      if (!options_.read_data) progress_.bytes_total += size->second;
     }
     TRY(note_retired());
     for (const auto& [id, size] : sizes) {
@@ -154,12 +154,18 @@ class Checker {
     }
   }
 
-  Result<void> read_packs() {
-    std::vector<Id> ids;
+  std::vector<Id> packs_to_read() const {
+    std::unordered_map<Id, std::uint64_t> there;
     for (const auto& [id, blobs] : packs_) {
-      if (!missing_.contains(id)) ids.push_back(id);
+      if (!missing_.contains(id)) there[id] = pack_bytes_.at(id);
     }
-    std::sort(ids.begin(), ids.end());
+    return choose(there, options_.subset.value_or(PartOf{1, 1}), options_.seed);
+  }
+
+  Result<void> read_packs() {
+    const std::vector<Id> ids = packs_to_read();
+    for (const Id& id : ids) progress_.bytes_total += pack_bytes_.at(id);
+    report_.packs_read = ids.size();
     std::size_t next = 0;
     const std::size_t workers = std::max(1U, std::thread::hardware_concurrency());
     return pipeline::run_ordered<Id, std::vector<std::string>>(

@@ -3,17 +3,20 @@
 
 #include <atomic>
 #include <functional>
+#include <optional>
 #include <stop_token>
 #include <string>
 #include <vector>
 
 #include "repository/repository.h"
+#include "repository/subset.h"
 
 namespace stillpoint::repository {
 
 struct CheckOptions {
-  bool read_data =
-      false;  // read every pack and open every blob, instead of trusting names and sizes
+  bool read_data = false;  // read packs and open every blob, instead of trusting names and sizes
+  std::optional<Subset> subset = {};  // of the packs; none: all of them
+  std::uint64_t seed = 0;             // for a random subset
 };
 
 // Where whoever watches reads how far it is.
@@ -28,6 +31,7 @@ struct CheckReport {
   std::uint64_t backups = 0;
   std::uint64_t packs = 0;
   std::uint64_t blobs = 0;
+  std::uint64_t packs_read = 0;
   std::uint64_t bytes_read = 0;
   bool ok() const { return errors.empty(); }
 };

@@ -3,7 +3,6 @@
 
 #include <nlohmann/json.hpp>
 
-#include "base/clock.h"
 #include "base/encoding.h"
 #include "base/random.h"
 #include "repository/host.h"
@@ -68,6 +67,15 @@ Result<std::optional<SealKey>> open_key_file(ByteView text, const base::Secret& 
   const Result<Bytes> plain = unseal(user_key, data);
   if (!plain) return std::optional<SealKey>();
   return std::optional<SealKey>(TRY(key_of(TRY(parse_json(*plain)))));
+}
+
+Result<KeyOwner> decode_key_owner(ByteView text) {
+  const Json json = TRY(parse_json(text));
+  KeyOwner owner;
+  owner.created = TRY(time_of(json, "created"));
+  owner.user = text_or(json, "username");
+  owner.host = text_or(json, "hostname");
+  return owner;
 }
 
 }  // namespace stillpoint::repository

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "base/bytes.h"
+#include "base/clock.h"
 #include "base/result.h"
 #include "base/secret.h"
 #include "repository/crypto.h"
@@ -17,5 +18,13 @@ Result<std::string> encode_key_file(const SealKey& repository_key, const base::S
                                     const ScryptCost& cost);
 // The repository's key, or nothing where the password is not this file's.
 Result<std::optional<SealKey>> open_key_file(ByteView text, const base::Secret& password);
+
+// Who made it. Not authenticated: anybody who can write to the storage can change it.
+struct KeyOwner {
+  base::Time created = {};
+  std::string user = {};
+  std::string host = {};
+};
+Result<KeyOwner> decode_key_owner(ByteView text);
 
 }  // namespace stillpoint::repository

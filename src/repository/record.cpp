@@ -7,6 +7,17 @@
 #include "repository/json_read.h"
 
 namespace stillpoint::repository {
+namespace {
+
+// Of a time that was read already: "…+01:30" or "…Z".
+std::chrono::minutes offset_of(std::string_view time) {
+  if (time.size() < 6 || time.back() == 'Z' || time.back() == 'z') return {};
+  const auto digit = [&](std::size_t from_end) { return time[time.size() - from_end] - '0'; };
+  const std::chrono::minutes offset(digit(5) * 600 + digit(4) * 60 + digit(2) * 10 + digit(1));
+  return time[time.size() - 6] == '-' ? -offset : offset;
+}
+
+}  // namespace
 
 std::string encode_record(const Record& record) {
   const Host host = this_host();
@@ -28,6 +39,7 @@ Result<Record> decode_record(ByteView text) {
   const Json json = TRY(parse_json(text));
   Record record;
   record.time = TRY(time_of(json, "time"));
+  record.utc_offset = offset_of(text_or(json, "time"));
   record.tree = TRY(id_of(json, "tree"));
   record.paths = texts_of(json, "paths");
   record.hostname = text_or(json, "hostname");

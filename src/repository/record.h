@@ -2,6 +2,7 @@
 // snapshots/<id>: what the repository knows of one backup. (restic's word for it is snapshot.)
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -17,6 +18,7 @@ namespace stillpoint::repository {
 struct Record {
   Id id = {};  // of the file itself; set when it was read or written
   base::Time time = {};
+  std::chrono::minutes utc_offset = {};  // that the time was written with; ours: none
   Id tree = {};
   std::vector<std::string> paths = {};
   std::string hostname = {};  // our backups: the system's name

@@ -24,7 +24,6 @@ using storage::PutMode;
 
 constexpr std::uint64_t format_version = 2;
 constexpr Byte compressed_mark = 2;
-constexpr std::size_t key_files_max = 20;  // each costs a derivation: as restic does
 
 std::string_view folder_of(FileKind kind) {
   switch (kind) {
@@ -69,13 +68,18 @@ Result<std::string> decode_config(ByteView text) {
   return text_or(json, "id");
 }
 
-Result<SealKey> find_key(storage::Backend& backend, const base::Secret& password) {
+struct FoundKey {
+  SealKey key = {};
+  Id file = {};
+};
+
+Result<FoundKey> find_key(storage::Backend& backend, const base::Secret& password) {
   std::vector<std::string> names;
   TRY(backend.list("keys/", [&](const storage::ObjectInfo& info) -> Result<void> {
     names.push_back(info.name);
     return {};
   }));
-  if (names.size() > key_files_max) names.resize(key_files_max);
+  if (names.size() > limits::key_files_max) names.resize(limits::key_files_max);
   std::optional<Error> damaged;
   for (const std::string& name : names) {
     const Bytes text = TRY_DURING("read " + name, backend.get(name));
@@ -83,7 +87,9 @@ Result<SealKey> find_key(storage::Backend& backend, const base::Secret& password
     if (!key) {
       damaged = std::move(key.error()).during(name);
     } else if (*key) {
-      return **key;
+      FoundKey found{**key, {}};
+      static_cast<void>(Id::parse(std::string_view(name).substr(name.rfind('/') + 1), found.file));
+      return found;
     }
   }
   if (damaged) return fail(*damaged);
@@ -126,7 +132,8 @@ Result<std::unique_ptr<Repository>> Repository::init(std::unique_ptr<storage::Ba
   const SealKey key = random_key();
   const std::string key_text = TRY_DURING(doing, encode_key_file(key, password, cost));
   // The key first: a repository is there when its config is, and then it can be opened.
-  const std::string key_name = name_of_file(FileKind::key, base::sha256(base::view_of(key_text)));
+  const Id key_id = base::sha256(base::view_of(key_text));
+  const std::string key_name = name_of_file(FileKind::key, key_id);
   TRY_DURING(doing, backend->put(key_name, base::view_of(key_text), PutMode::create_only));
   const Bytes config = seal(key, base::view_of(encode_config(id)));
   if (auto put = backend->put("config", config, PutMode::create_only); !put) {
@@ -134,7 +141,7 @@ Result<std::unique_ptr<Repository>> Repository::init(std::unique_ptr<storage::Ba
     static_cast<void>(ignored);
     return fail(std::move(put.error()).during(doing));
   }
-  return std::unique_ptr<Repository>(new Repository(std::move(backend), key, id));
+  return std::unique_ptr<Repository>(new Repository(std::move(backend), key, key_id, id));
 }
 
 Result<std::unique_ptr<Repository>> Repository::open(std::unique_ptr<storage::Backend> backend,
@@ -146,10 +153,10 @@ Result<std::unique_ptr<Repository>> Repository::open(std::unique_ptr<storage::Ba
                       "check the place, or create it: stillpoint init --repo " + backend->url()});
   }
   if (!config) return fail(Error(config.error()).during(doing));
-  const SealKey key = TRY_DURING(doing, find_key(*backend, password));
-  const Bytes text = TRY_DURING(doing + ": config", unseal(key, *config));
+  const FoundKey found = TRY_DURING(doing, find_key(*backend, password));
+  const Bytes text = TRY_DURING(doing + ": config", unseal(found.key, *config));
   const std::string id = TRY_DURING(doing, decode_config(text));
-  return std::unique_ptr<Repository>(new Repository(std::move(backend), key, id));
+  return std::unique_ptr<Repository>(new Repository(std::move(backend), found.key, found.file, id));
 }
 
 SealedFile Repository::seal_file(std::string_view text) const {

@@ -48,6 +48,7 @@ class Repository {
 
   storage::Backend& backend() const { return *backend_; }
   const SealKey& key() const { return key_; }
+  const Id& key_in_use() const { return key_in_use_; }  // the file that the password opened
   const std::string& id() const { return id_; }
   std::string url() const { return backend_->url(); }
 
@@ -90,14 +91,16 @@ class Repository {
   Result<std::vector<Record>> records(std::stop_token stop) const;
 
  private:
-  Repository(std::unique_ptr<storage::Backend> backend, const SealKey& key, std::string id)
-      : backend_(std::move(backend)), key_(key), id_(std::move(id)) {}
+  Repository(std::unique_ptr<storage::Backend> backend, const SealKey& key, const Id& key_in_use,
+             std::string id)
+      : backend_(std::move(backend)), key_(key), key_in_use_(key_in_use), id_(std::move(id)) {}
 
   Result<void> read_index_files(const std::vector<Id>& files, std::stop_token stop,
                                 Unreadable* unreadable);
 
   std::unique_ptr<storage::Backend> backend_;
   SealKey key_;
+  Id key_in_use_;
   std::string id_;
   std::function<base::Time()> clock_ = base::now;
   Index index_;

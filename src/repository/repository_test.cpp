@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "repository/repository.h"
 
+#include <algorithm>
 #include <thread>
 
 #include <gtest/gtest.h>
@@ -33,11 +34,12 @@ class RepositoryTest : public ::testing::Test {
     }));
     return found;
   }
-  CheckReport check_all() const {
+  CheckReport check_all() const { return check_some({}, 0); }
+  CheckReport check_some(const std::optional<Subset>& subset, std::uint64_t seed) const {
     const auto repository = open_test_repository(backend());
     std::atomic<std::uint64_t> total = 0;
     std::atomic<std::uint64_t> done = 0;
-    return check(*repository, {true}, {total, done}, {}).value();
+    return check(*repository, {true, subset, seed}, {total, done}, {}).value();
   }
 
   std::string name_ = "repository-test-" + base::random_token();
@@ -265,6 +267,35 @@ TEST_F(RepositoryTest, CheckSeesWhatIsMissingOrChanged) {
     ASSERT_TRUE(backend()->put(name, whole, PutMode::replace));
   }
   EXPECT_TRUE(check_all().ok());
+}
+
+TEST_F(RepositoryTest, AllPartsOfACheckTogetherSeeWhatAWholeOneSees) {
+  const auto repository = init_test_repository(backend());
+  const WriteOptions options{Compression::off, 4 << 20, 2};
+  ASSERT_TRUE(back_up_bytes(*repository, random_bytes(9, 40 << 20), options));
+  const std::vector<std::string> packs = names("data/");
+  ASSERT_GE(packs.size(), 8U);
+  const auto size_of = [&](const std::string& name) { return backend()->stat(name)->bytes; };
+  const std::string damaged =  // the smallest holds the folders
+      *std::max_element(packs.begin(), packs.end(),
+                        [&](const auto& a, const auto& b) { return size_of(a) < size_of(b); });
+  Bytes changed = backend()->get(damaged).value();
+  changed[changed.size() / 3] ^= 1;
+  ASSERT_TRUE(backend()->put(damaged, changed, PutMode::replace));
+
+  std::uint64_t read = 0;
+  std::vector<std::string> errors;
+  for (unsigned part = 1; part <= 3; ++part) {
+    const CheckReport report = check_some(PartOf{part, 3}, 0);
+    read += report.packs_read;
+    errors.insert(errors.end(), report.errors.begin(), report.errors.end());
+  }
+  EXPECT_EQ(read, packs.size());
+  EXPECT_EQ(errors, check_all().errors);
+  ASSERT_EQ(errors.size(), 1U);
+  EXPECT_NE(errors[0].find(damaged.substr(damaged.rfind('/') + 1)), std::string::npos);
+  EXPECT_EQ(check_some(Share{25}, 7).packs_read, packs.size() / 4);
+  EXPECT_EQ(check_some(Size{1}, 7).packs_read, 1U);
 }
 
 TEST_F(RepositoryTest, CheckSurvivesAnIndexWhoseBlobsOverlap) {

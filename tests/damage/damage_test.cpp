@@ -157,7 +157,8 @@ TEST_F(Damage, AFlippedBitIsNoticedOrHarmless) {
 TEST_F(Damage, AShorterOrLongerObjectIsNoticed) {
   damage(rounds(200), [](Objects&, Bytes& bytes, base::Random& random) {
     const std::size_t before = bytes.size();
-    bytes.resize(random.below(2) == 0 ? random.below(before) : before + 1 + random.below(50), Byte{0});
+    const bool shorter = random.below(2) == 0;
+    bytes.resize(shorter ? random.below(before) : before + 1 + random.below(50), Byte{0});
     return fmt::format("{} instead of {} bytes", bytes.size(), before);
   });
 }

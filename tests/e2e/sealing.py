@@ -103,3 +103,13 @@ def add_lock(repo, password, *, exclusive, age_minutes=0, hostname="elsewhere"):
     path.parent.mkdir(exist_ok=True)
     path.write_bytes(sealed)
     return path
+
+
+def add_record(repo, key, record):
+    """Writes a snapshot object with these fields (restic's names) and gives its id."""
+    sealed = key.seal(json.dumps(record).encode())
+    name = hashlib.sha256(sealed).hexdigest()
+    folder = pathlib.Path(repo) / "snapshots"
+    folder.mkdir(exist_ok=True)
+    (folder / name).write_bytes(sealed)
+    return name

@@ -24,6 +24,8 @@
 #include "repository/pack.h"
 #include "repository/record.h"
 #include "repository/retired.h"
+#include "repository/retention.h"
+#include "repository/subset.h"
 #include "repository/tree.h"
 
 namespace stillpoint::fuzz {
@@ -45,6 +47,7 @@ void decode_pack(ByteView bytes) {
 }
 
 void decode_key(ByteView bytes) {
+  ignore(repository::decode_key_owner(bytes));
   // Deriving a key is slow by design: only what is refused before that is of interest.
   if (text_of(bytes).find("scrypt") == std::string_view::npos) {
     ignore(repository::open_key_file(bytes, base::Secret(std::string("x"))));
@@ -61,6 +64,18 @@ void decode_text(ByteView bytes) {
 // What a decoder answers has to be so.
 void require(bool holds) {
   if (!holds) std::abort();
+}
+
+// What users say of what is to be kept or read.
+void decode_policy(ByteView bytes) {
+  if (const auto age = repository::parse_age(text_of(bytes))) {
+    require(repository::parse_age(repository::text_of(*age)).value_or(repository::Age{}) == *age);
+    const base::Time now = base::parse_time("2026-11-21T08:30:00Z").value();
+    require(repository::before(now, {}, *age) <= now);
+  }
+  if (const auto subset = repository::parse_subset(text_of(bytes))) {
+    require(repository::choose({{Id(), 1}}, *subset, 1).size() <= 1);
+  }
 }
 
 void decode_properties(ByteView bytes) {
@@ -239,6 +254,7 @@ const std::vector<Target>& targets() {
        repository::encode_record({})},
       {"pack_header", decode_pack, std::string(41, '\2') + std::string(37, '\0')},
       {"key_file", decode_key, R"({"kdf":"none","N":2,"salt":"AAAA","data":"AAAA"})"},
+      {"policy", decode_policy, "2y5m7d3h"},
       {"manifest", [](ByteView b) { ignore(backup::decode_manifest(b)); }, example_manifest()},
       {"config", [](ByteView b) { ignore(cli::parse_config(std::string(text_of(b)), "f")); },
        "repository: {url: /r}\nsystems:\n  s:\n    databases: {a: /a.db}\n"},
