@@ -19,9 +19,19 @@ if(STILLPOINT_SANITIZE)
   add_compile_options(-Wno-maybe-uninitialized)
 endif()
 
+if(STILLPOINT_TESTS)
+  # The same for libraries and programs: they share precompiled headers.
+  set(CMAKE_POSITION_INDEPENDENT_CODE OFF)
+  add_compile_options(-fPIC)
+endif()
+
 find_program(CCACHE ccache)
 if(CCACHE)
   set(CMAKE_CXX_COMPILER_LAUNCHER ${CCACHE})
+  if(STILLPOINT_TESTS)  # what ccache asks for where headers are precompiled
+    list(PREPEND CMAKE_CXX_COMPILER_LAUNCHER
+      ${CMAKE_COMMAND} -E env CCACHE_SLOPPINESS=pch_defines,time_macros)
+  endif()
 endif()
 find_program(MOLD mold)
 if(MOLD)

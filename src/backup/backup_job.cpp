@@ -65,15 +65,16 @@ class BackupRun {
       TRY(judge());
       if (plan.layer != nullptr) plan.layer->opened(openings.cut());
     }
-    for (std::size_t i = 0; i < plan.databases.size(); ++i) {
+    outcome_.manifest.databases.resize(plan.databases.size());
+    for (const std::size_t i : reading_order(plan.databases, at_once)) {
       PlannedDatabase& planned = plan.databases[i];
+      DatabaseEntry& entry = outcome_.manifest.databases[i];
       TRY(job_.task(planned.spec.name, [&]() -> Result<void> {
         if (!at_once) TRY(open_next(plan, planned, openings));
-        return read_database(planned, openings.openings[i]);
+        return read_database(planned, openings.openings[i], entry);
       }));
       planned.database.reset();  // nobody waits for us longer than needed
-      TRY(add_evidence(seconds.compare(planned.spec.name,
-                                       outcome_.manifest.databases.back().objects, job_.stop())));
+      TRY(add_evidence(seconds.compare(planned.spec.name, entry.objects, rate_, job_.stop())));
     }
     if (plan.layer != nullptr) TRY(judge_by_layer(*plan.layer));
     TRY(judge());
@@ -105,8 +106,14 @@ class BackupRun {
       case Branch::pause:
         return open_in_pause(plan, seconds, options_.pause, job_.stop());
       default:
-        return open_together(plan);
+        return open_all_together(plan);
     }
+  }
+
+  static Result<Openings> open_all_together(Plan& plan) {
+    Openings openings = TRY(open_together(plan));
+    TRY(confirm_all(plan.databases));
+    return openings;
   }
 
   // Each database is an instant of its own.
@@ -168,9 +175,9 @@ class BackupRun {
                       "run it again at a quieter moment, or accept it with --allow-unproven"});
   }
 
-  Result<void> read_database(PlannedDatabase& planned, const Opening& opening) {
+  Result<void> read_database(PlannedDatabase& planned, const Opening& opening,
+                             DatabaseEntry& entry) {
     database::Database& database = *planned.database;
-    DatabaseEntry entry;
     entry.name = planned.spec.name;
     entry.kind = database.kind();
     entry.url = database.url();
@@ -186,7 +193,6 @@ class BackupRun {
     TRY_DURING("count the rows of " + entry.name, database.count(entry.objects, job_.stop()));
     entry.warnings = database.warnings();
     entry.left_out = database.left_out();
-    outcome_.manifest.databases.push_back(std::move(entry));
     return {};
   }
 

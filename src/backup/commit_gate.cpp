@@ -76,6 +76,7 @@ class CommitGate {
     now.held = since(locked);
     TRY(std::move(done));
     TRY(released);
+    TRY(confirm_all(databases_));
     record_.evidence.clear();
     for (const auto& [name, tables] : request_.tables) {
       record_.evidence.push_back(

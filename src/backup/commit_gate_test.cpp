@@ -101,16 +101,17 @@ class Load {
   std::vector<std::jthread> threads_;
 };
 
-// A database that takes its time before it opens.
+// A database that takes its time before it opens, and may be in doubt afterwards.
 class Slow final : public database::Database {
  public:
-  Slow(std::unique_ptr<Database> real, base::Duration delay)
-      : real_(std::move(real)), delay_(delay) {}
+  Slow(std::unique_ptr<Database> real, base::Duration delay, int& doubts)
+      : real_(std::move(real)), delay_(delay), doubts_(doubts) {}
   std::string kind() const override { return real_->kind(); }
   std::string url() const override { return real_->url(); }
   Result<void> prepare(std::stop_token stop) override { return real_->prepare(stop); }
   database::Capabilities capabilities() const override { return real_->capabilities(); }
   std::vector<database::Setting> settings() const override { return real_->settings(); }
+  std::uint64_t bytes_estimate() const override { return real_->bytes_estimate(); }
   std::vector<std::string> warnings() const override { return real_->warnings(); }
   Result<std::string> write_mark() override { return real_->write_mark(); }
   Result<std::unique_ptr<database::Hold>> prepare_hold(const std::vector<std::string>& tables,
@@ -132,6 +133,11 @@ class Slow final : public database::Database {
     std::this_thread::sleep_for(delay_);
     return real_->open(deadline);
   }
+  Result<void> confirm() override {
+    if (doubts_ == 0) return real_->confirm();
+    --doubts_;
+    return fail(Errc::busy, "where the snapshot lies is not certain");
+  }
   Result<database::RestorePoint> point(const database::Window& window) override {
     return real_->point(window);
   }
@@ -147,6 +153,7 @@ class Slow final : public database::Database {
  private:
   std::unique_ptr<Database> real_;
   base::Duration delay_;
+  int& doubts_;
 };
 
 // Looks whether the gate is shut when it is said to be.
@@ -198,7 +205,7 @@ class CommitGateTest : public ::testing::Test {
     ++prepared_;
     TRY(prepare_database(planned, {}, {}));
     if (planned.spec.name != slow_) return {};
-    planned.database = std::make_unique<Slow>(std::move(planned.database), delay_);
+    planned.database = std::make_unique<Slow>(std::move(planned.database), delay_, doubts_);
     return {};
   }
   void prepare_all() {
@@ -245,6 +252,7 @@ class CommitGateTest : public ::testing::Test {
   static constexpr int all_money = 2 * accounts * balance;
   std::string slow_ = "bank_b";
   base::Duration delay_ = 150ms;
+  int doubts_ = 0;  // so many openings are not confirmed
   int prepared_ = 0;
   std::vector<PlannedDatabase> databases_;
   GateRequest request_;
@@ -349,6 +357,22 @@ TEST_F(CommitGateTest, AnOverrunIsTriedAnewFromTheBeginning) {
   EXPECT_NE(record->tries[0].failure, "");
   EXPECT_LT(record->tries[0].held, 5s);
   EXPECT_TRUE(witness.gate_was_shut());
+  EXPECT_EQ(money(), all_money);
+}
+
+// Before anything is read: somebody who finds out hours later has lost them.
+TEST_F(CommitGateTest, AnOpeningThatIsNotConfirmedIsTriedAnew) {
+  doubts_ = 2;
+  delay_ = 0ms;
+  ASSERT_NO_FATAL_FAILURE(prepare_all());
+  request_.limits.rest_min = 20ms;
+  const auto record = open_in_gate(databases_, request_, {});
+  ASSERT_TRUE(record) << record.error().message;
+  ASSERT_EQ(record->tries.size(), 3U);
+  EXPECT_THAT(record->tries[0].failure, HasSubstr("not certain"));
+  EXPECT_THAT(record->tries[0].failure, HasSubstr("bank_b"));
+  EXPECT_EQ(doubts_, 0);
+  EXPECT_EQ(prepared_, 4);
   EXPECT_EQ(money(), all_money);
 }
 

@@ -9,10 +9,18 @@
 namespace stillpoint::backup {
 namespace {
 
-// Only the checksum and the number of rows are wanted.
+// Only the checksum and the number of rows are wanted, at the pace of everything else.
 class NoSink final : public database::Sink {
  public:
-  Result<void> write(std::uint64_t, ByteView) override { return {}; }
+  NoSink(pipeline::RateLimit& rate, const std::stop_token& stop) : rate_(rate), stop_(stop) {}
+  Result<void> write(std::uint64_t, ByteView bytes) override {
+    if (!rate_.pass(bytes.size(), stop_)) return fail(Errc::cancelled, "interrupted");
+    return {};
+  }
+
+ private:
+  pipeline::RateLimit& rate_;
+  const std::stop_token& stop_;
 };
 
 // Of those objects, as far as it is known.
@@ -38,6 +46,7 @@ Result<void> SecondSnapshots::before_try(std::stop_token stop) {
     second.planned.spec = planned.spec;
     database::ReadOptions options = options_;
     options.readers = 1;  // one session is opened sooner than several at one instant
+    options.rows_only = true;
     if (planned.database->capabilities().choice) options.choice = {tables->second, {}};
     const std::string doing = "second snapshot of the coordinator";
     TRY_DURING(doing, prepare_database(second.planned, options, stop));
@@ -58,14 +67,14 @@ Result<void> SecondSnapshots::snapshots_are_open(base::Deadline deadline) {
 }
 
 Result<void> SecondSnapshots::read(const std::string& name, std::vector<database::Object>& objects,
-                                   std::stop_token stop) {
+                                   pipeline::RateLimit& rate, std::stop_token stop) {
   const std::vector<std::string>& tables = plan_.gate_tables.at(name);
   database::Database& database = *seconds_.at(name).planned.database;
   objects = TRY(database.objects());
   std::erase_if(objects, [&](const database::Object& object) {
     return std::find(tables.begin(), tables.end(), object.name) == tables.end();
   });
-  NoSink sink;
+  NoSink sink(rate, stop);
   for (database::Object& object : objects) {
     for (const database::Part& part : object.parts) {
       object.add(TRY(database.read(part, sink, stop)));
@@ -95,11 +104,12 @@ Evidence SecondSnapshots::judge(const std::string& name, const std::string& tabl
 
 Result<std::vector<Evidence>> SecondSnapshots::compare(const std::string& name,
                                                        const std::vector<database::Object>& objects,
+                                                       pipeline::RateLimit& rate,
                                                        std::stop_token stop) {
   std::vector<Evidence> evidence;
   if (!seconds_.contains(name)) return evidence;
   std::vector<database::Object> again;
-  TRY_DURING("compare the coordinator in " + name, read(name, again, std::move(stop)));
+  TRY_DURING("compare the coordinator in " + name, read(name, again, rate, std::move(stop)));
   for (const std::string& table : plan_.gate_tables.at(name)) {
     evidence.push_back(judge(name, table, rows_of(objects, table), rows_of(again, table)));
   }
@@ -145,6 +155,7 @@ Result<Openings> open_in_pause(Plan& plan, SecondSnapshots& seconds, window::Pau
   const Result<void> held = pause->end();
   TRY(held);
   Openings all = TRY(std::move(opened));
+  TRY(confirm_all(plan.databases));
   window.pause = pause->evidence();
   window.held = window.pause.end - window.pause.begin;
   const auto paused = std::chrono::duration_cast<base::Duration>(window.held);

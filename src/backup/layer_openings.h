@@ -11,6 +11,7 @@
 #include "backup/commit_gate.h"
 #include "backup/openings.h"
 #include "backup/plan.h"
+#include "pipeline/rate_limit.h"
 #include "window/pause.h"
 
 namespace stillpoint::backup {
@@ -29,7 +30,7 @@ class SecondSnapshots final : public GateWitness {
   // snapshot, which has been read.
   Result<std::vector<Evidence>> compare(const std::string& name,
                                         const std::vector<database::Object>& objects,
-                                        std::stop_token stop);
+                                        pipeline::RateLimit& rate, std::stop_token stop);
 
  private:
   struct Second {
@@ -37,7 +38,7 @@ class SecondSnapshots final : public GateWitness {
     bool open = false;
   };
   Result<void> read(const std::string& name, std::vector<database::Object>& objects,
-                    std::stop_token stop);
+                    pipeline::RateLimit& rate, std::stop_token stop);
   Evidence judge(const std::string& name, const std::string& table, const std::string& before,
                  const std::string& after) const;
 

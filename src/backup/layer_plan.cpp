@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "backup/layer_plan.h"
 
-#include <algorithm>
 #include <charconv>
 
 #include "base/text.h"
@@ -54,18 +53,6 @@ Result<void> check_up_to_date(const Plan& plan) {
         "name the primary: databases: {" + planned.spec.name + ": {url: ...}} in stillpoint.yaml"});
   }
   return {};
-}
-
-// Whoever keeps writers waiting is read at once; then who has a coordinator, so that what is
-// committed is known when the records are read.
-void order(Plan& plan) {
-  const auto rank = [&](const PlannedDatabase& planned) {
-    if (planned.database->capabilities().writers_wait) return 0;
-    return plan.gate_tables.contains(planned.spec.name) ? 1 : 2;
-  };
-  std::stable_sort(
-      plan.databases.begin(), plan.databases.end(),
-      [&](const PlannedDatabase& a, const PlannedDatabase& b) { return rank(a) < rank(b); });
 }
 
 // Why the gate will not do; empty where it will.
@@ -160,7 +147,6 @@ Result<void> plan_layer(Plan& plan) {
   for (const std::string& warning : plan.layer->warnings()) plan.warnings.push_back(warning);
   TRY(choose(plan));
   if (plan.branch != Branch::one_snapshot) TRY(check_waiting_writers(plan));
-  order(plan);
   for (PlannedDatabase& planned : plan.databases) {
     planned.first = plan.gate_tables.contains(planned.spec.name);
     TRY(watch_for_layer(plan, planned));

@@ -7,6 +7,7 @@
 #include <gtest/gtest.h>
 
 #include "backup/manifest.h"
+#include "backup/openings.h"
 
 namespace stillpoint::backup {
 namespace {
@@ -25,6 +26,7 @@ class Planned final : public database::Database {
   std::vector<database::Setting> settings() const override {
     return {{"page_size", "4096"}, {"page_count", std::to_string(pages_)}};
   }
+  std::uint64_t bytes_estimate() const override { return 4096 * pages_; }
   std::vector<std::string> warnings() const override { return {}; }
   Result<std::string> write_mark() override { return fail(Errc::internal, "not asked"); }
   std::string table_name(const std::string&, const std::string& table) const override {
@@ -110,11 +112,6 @@ class LayerPlan : public ::testing::Test {
     return done ? std::string(name_of(plan_.branch))
                 : done.error().message + " -> " + done.error().advice;
   }
-  std::vector<std::string> order() const {
-    std::vector<std::string> names;
-    for (const PlannedDatabase& planned : plan_.databases) names.push_back(planned.spec.name);
-    return names;
-  }
 
   Plan plan_;
   Transactions* layer_ = nullptr;
@@ -189,15 +186,16 @@ TEST_F(LayerPlan, ALayerThatAlwaysPausesDoesSoForOneDatabase) {
   EXPECT_THAT(chosen(), HasSubstr("always paused"));
 }
 
-TEST_F(LayerPlan, WhoKeepsWritersWaitingIsReadFirstAndThenTheCoordinator) {
+TEST_F(LayerPlan, WhoKeepsWritersWaitingIsReadFirstAndThenTheSmallest) {
   database::Capabilities waits = able();
   waits.writers_wait = true;
-  add("a");
-  add("b");
-  add("c");
-  add("d", waits);
+  add("a", able(), 30);
+  add("b", able(), 20);
+  add("c", able(), 10);
+  add("d", waits, 40);
   EXPECT_EQ(chosen(), "commit_gate");
-  EXPECT_THAT(order(), ElementsAre("d", "b", "a", "c"));
+  EXPECT_THAT(reading_order(plan_.databases, true), ElementsAre(3, 2, 1, 0));
+  EXPECT_THAT(reading_order(plan_.databases, false), ElementsAre(0, 1, 2, 3));
 }
 
 TEST_F(LayerPlan, WritersAreNotKeptWaitingForLargeFiles) {

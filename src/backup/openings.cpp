@@ -69,6 +69,20 @@ Evidence evidence_of_one_snapshot(const PlannedDatabase& planned) {
           "one snapshot holds the whole database " + planned.spec.name};
 }
 
+std::vector<std::size_t> reading_order(const std::vector<PlannedDatabase>& databases,
+                                       bool all_are_open) {
+  std::vector<std::size_t> order(databases.size());
+  std::iota(order.begin(), order.end(), 0);
+  if (!all_are_open) return order;
+  const auto cost = [&](std::size_t i) {
+    const database::Database& one = *databases[i].database;
+    return std::pair(!one.capabilities().writers_wait, one.bytes_estimate());
+  };
+  std::stable_sort(order.begin(), order.end(),
+                   [&](std::size_t a, std::size_t b) { return cost(a) < cost(b); });
+  return order;
+}
+
 Result<std::vector<Opening>> open_side_by_side(std::vector<PlannedDatabase>& databases,
                                                const base::Deadline& deadline,
                                                const std::function<void()>& before_last) {
@@ -89,6 +103,13 @@ Result<std::vector<Opening>> open_side_by_side(std::vector<PlannedDatabase>& dat
   std::vector<Opening> openings;
   for (Result<Opening>& one : opened) openings.push_back(TRY(std::move(one)));
   return openings;
+}
+
+Result<void> confirm_all(std::vector<PlannedDatabase>& databases) {
+  for (PlannedDatabase& planned : databases) {
+    TRY_DURING("confirm the snapshot of " + planned.spec.name, planned.database->confirm());
+  }
+  return {};
 }
 
 Result<Openings> open_together(Plan& plan,

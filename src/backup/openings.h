@@ -35,6 +35,15 @@ Result<std::vector<Opening>> open_side_by_side(std::vector<PlannedDatabase>& dat
                                                const base::Deadline& deadline,
                                                const std::function<void()>& before_last = {});
 
+// What is left of it, once nobody waits; `busy` where one of them has to be opened anew.
+Result<void> confirm_all(std::vector<PlannedDatabase>& databases);
+
+// In which order they are read. An open snapshot costs its database: old versions of rows are kept,
+// or writers wait. Where all are open, those come first that make others wait, then the smallest:
+// the snapshots are held for the least time in all.
+std::vector<std::size_t> reading_order(const std::vector<PlannedDatabase>& databases,
+                                       bool all_are_open);
+
 // One database by itself: its openings so far, and one more.
 Result<Opening> open_alone(PlannedDatabase& planned);
 Evidence evidence_of_one_snapshot(const PlannedDatabase& planned);

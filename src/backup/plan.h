@@ -30,7 +30,7 @@ struct Plan {
   std::string reason = {};
   std::vector<std::string> steps = {};  // in words, in order
   std::vector<std::string> warnings = {};
-  std::vector<PlannedDatabase> databases;  // in the order in which they are read
+  std::vector<PlannedDatabase> databases;
 };
 
 // Connects to every database and decides (docs/user/guide.md: the branches). What of `options` the

@@ -93,6 +93,7 @@ struct Choice {
 struct ReadOptions {
   unsigned readers = 0;  // 0: as many as the kind thinks best
   Choice choice = {};
+  bool rows_only = false;  // no definitions are wanted: what it takes to have them may be left out
   base::Duration lock_wait = std::chrono::seconds(10);   // for locks that keep tables in place
   base::Duration snapshot_max = std::chrono::hours(24);  // a view open longer than that is given up
 };
@@ -140,6 +141,8 @@ class Database {
   // From here on valid (after prepare()):
   virtual Capabilities capabilities() const = 0;
   virtual std::vector<Setting> settings() const = 0;
+  // What read() will stream, about.
+  virtual std::uint64_t bytes_estimate() const = 0;
   // What a user should know before a backup: "writers wait while it is read: use WAL".
   virtual std::vector<std::string> warnings() const = 0;
   // What was asked for and cannot be had, by name. A backup without it ends with an exit code of
@@ -167,6 +170,10 @@ class Database {
   // above. Before open().
   virtual Result<void> watch(std::vector<Watch> watches) = 0;
   virtual Result<void> open(base::Deadline deadline) = 0;
+  // What is left of the opening for when nobody waits for it. `busy`: whether the snapshot is one
+  // remained in doubt, and another opening may do better. Whoever opens several databases at once
+  // asks each before reading any; else the next call below sees to it.
+  virtual Result<void> confirm() { return {}; }
   // What the open snapshot stands for. Services that learn it only minutes later wait here.
   virtual Result<RestorePoint> point(const Window& window) = 0;
   // Of the snapshot. Objects whose parts lie below "schema/" come first. Without row counts.

@@ -16,7 +16,6 @@ import support
 GAP = "STILLPOINT_TEST_OPENING_GAP_MS"
 KEEP = "STILLPOINT_TEST_KEEP"
 GATE = "STILLPOINT_TEST_GATE"
-KEEP = "STILLPOINT_TEST_KEEP"
 # What a manifest of each branch has to tell.
 EVIDENCE = {
     "one_snapshot": {"one_snapshot", "coordinator_rows"},
@@ -93,13 +92,13 @@ class ScalardbCase(support.Case):
     time_max = 240
     layer = "scalardb"
 
-    def make(self, kinds, coordinator="P", **options):
+    def make(self, kinds, coordinator="P", accounts=scalardb.ACCOUNTS, **options):
         """A bank that is ready, and the properties file that the program gets."""
         make = {"P": self.postgres, "S": self.sqlite, "M": self.mariadb}
         databases = [make[kind]() for kind in kinds]
         self.system = scalardb.System(databases, kinds.index(coordinator), **options)
         self.log = self.folder / "log"
-        self.app = scalardb.Application(self).open(self.system, self.log).make()
+        self.app = scalardb.Application(self).open(self.system, self.log, accounts).make()
         self.properties = self.system.write(self.folder / "bank.properties")
         self.init()
 

@@ -255,7 +255,7 @@ class Agreement(postgres_case.PostgresCase, mysql_case.MysqlCase):
                           lambda: maria.before(b"WITH CONSISTENT SNAPSHOT", then))
 
         def at_orders(then):
-            orders.before(b"PG_EXPORT_SNAPSHOT", then)
+            orders.before(b"PG_CURRENT_WAL_LSN", then)
 
         writer = postgres.Session(self, self.postgres, "orders")
         self.assert_seen(config, at_ledger, "orders",

@@ -93,6 +93,12 @@ Result<void> SqliteDatabase::read_settings() {
   return {};
 }
 
+std::uint64_t SqliteDatabase::bytes_estimate() const {
+  std::error_code none;
+  const std::uint64_t bytes = std::filesystem::file_size(path_, none);
+  return none ? 0 : bytes;
+}
+
 Capabilities SqliteDatabase::capabilities() const {
   return {.snapshot = true,
           .writers_wait = !wal_,

@@ -25,6 +25,7 @@ class SqliteDatabase final : public Database {
   Result<void> prepare(std::stop_token stop) override;
   Capabilities capabilities() const override;
   std::vector<Setting> settings() const override { return settings_; }
+  std::uint64_t bytes_estimate() const override;
   std::vector<std::string> warnings() const override;
   Result<std::string> write_mark() override;
   Result<std::unique_ptr<Hold>> prepare_hold(const std::vector<std::string>& tables,

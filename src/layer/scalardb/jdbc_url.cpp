@@ -85,7 +85,8 @@ Result<Pieces> pieces_of(std::string_view rest) {
 
 std::string value_or(const Parameters& parameters, const std::string& name, std::string fallback) {
   const auto at = parameters.find(name);
-  return at == parameters.end() ? std::move(fallback) : at->second;
+  if (at == parameters.end()) return fallback;
+  return at->second;
 }
 
 std::string lower(std::string text) {

@@ -188,6 +188,12 @@ Capabilities MysqlDatabase::capabilities() const {
   return can;
 }
 
+std::uint64_t MysqlDatabase::bytes_estimate() const {
+  std::uint64_t bytes = 0;
+  for (const Table& table : inventory_.tables) bytes += table.chosen ? table.bytes : 0;
+  return bytes;
+}
+
 std::vector<std::string> MysqlDatabase::warnings() const {
   std::vector<std::string> all = warnings_;
   all.insert(all.end(), choice_warnings_.begin(), choice_warnings_.end());
@@ -266,7 +272,15 @@ void MysqlDatabase::note_opening(const Opened& opened) {
       opened.sessions, readers_wanted(options_)));
 }
 
+Result<void> MysqlDatabase::confirm() {
+  if (confirmed_) return {};
+  TRY_DURING("open the snapshot", reader_->confirm(identity_, opened_));
+  confirmed_ = true;
+  return {};
+}
+
 Result<RestorePoint> MysqlDatabase::point(const Window&) {
+  TRY(confirm());
   if (opened_.log_file.empty()) return RestorePoint{"snapshot", ""};
   const std::string place = opened_.log_file + ":" + opened_.log_position;
   std::string gtids = opened_.gtids;

@@ -38,6 +38,7 @@ class MysqlDatabase final : public Database {
   Result<void> prepare(std::stop_token stop) override;
   Capabilities capabilities() const override;
   std::vector<Setting> settings() const override { return settings_; }
+  std::uint64_t bytes_estimate() const override;
   std::vector<std::string> warnings() const override;
   std::vector<std::string> left_out() const override { return left_out_; }
   Result<std::string> write_mark() override;
@@ -51,6 +52,7 @@ class MysqlDatabase final : public Database {
                                       std::size_t rows_max) override;
   Result<void> watch(std::vector<Watch> watches) override;
   Result<void> open(base::Deadline deadline) override;
+  Result<void> confirm() override;
   Result<RestorePoint> point(const Window& window) override;
   Result<std::vector<Object>> objects() override;
   Result<Receipt> read(const Part& part, Sink& sink, std::stop_token stop) override;
@@ -95,6 +97,7 @@ class MysqlDatabase final : public Database {
   std::mutex read_lock_mutex_;
   std::unique_ptr<TableReader> reader_;
   Opened opened_;
+  bool confirmed_ = false;
   Inventory inventory_;
   Inventory listed_;  // what the definitions below refer to
   std::vector<Statement> definitions_;

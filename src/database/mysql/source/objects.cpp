@@ -181,6 +181,7 @@ void MysqlDatabase::add_named(std::vector<Object>& objects) const {
 
 Result<std::vector<Object>> MysqlDatabase::objects() {
   if (!objects_.empty()) return objects_;
+  TRY(confirm());
   TRY(list_again());
   TRY(compare_definitions());
   note_what_is_not_carried();

@@ -14,17 +14,22 @@ namespace {
 
 using std::chrono::milliseconds;
 
-constexpr unsigned rounds_max = 30;  // of opening without a lock
+// Of opening without a lock. In a window everybody waits for us, and a lock that can be had lasts
+// for no longer than a round.
+constexpr unsigned rounds_max = 30;
+constexpr unsigned rounds_before_lock = 4;
 constexpr milliseconds rounds_time{1500};
 constexpr milliseconds lock_wait{200};   // others may queue behind us for so long
 constexpr milliseconds lock_hold{1000};  // and then until the snapshots are open
 constexpr unsigned lock_attempts_max = 5;
 constexpr milliseconds lock_pause{150};  // in which those who queued go on
 
+const std::string ask_position = "SHOW STATUS LIKE 'binlog_snapshot_%'";
 const std::string start = "START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY";
 // Of one session that asks several times.
 constexpr int readings = 3;
 constexpr int readings_max = 50;
+constexpr milliseconds confirm_time{5000};  // of one session
 
 struct Position {
   std::string file;
@@ -47,7 +52,7 @@ Position position_of(const std::vector<Row>& rows) {
 Result<Position> told_by(Connection& session) {
   static std::mutex one_at_a_time;  // also of other databases on the same server
   const std::lock_guard lock(one_at_a_time);
-  return position_of(TRY(session.query("SHOW STATUS LIKE 'binlog_snapshot_%'")));
+  return position_of(TRY(session.query(ask_position)));
 }
 
 // ... and the last answers have to agree.
@@ -64,6 +69,11 @@ Result<Position> snapshot_position(Connection& session) {
                     "run the same command again"});
 }
 
+void note(Opened& opened, const Position& position) {
+  opened.log_file = position.file;
+  if (!position.file.empty()) opened.log_position = std::to_string(position.offset);
+}
+
 class Opener {
  public:
   Opener(std::vector<std::unique_ptr<Connection>>& readers, Connection& control,
@@ -76,6 +86,7 @@ class Opener {
 
   Result<Opened> open(std::vector<Way> ways) {
     if (readers_.size() == 1) ways = {Way::one};
+    rounds_max_ = ways.size() > 2 ? rounds_before_lock : rounds_max;
     for (const Way way : ways) {
       opened_.way = way;
       if (TRY(try_way(way))) {
@@ -130,17 +141,6 @@ class Opener {
     return told;
   }
 
-  // Of a session that does not say the same every time, nothing is known.
-  Result<void> confirm_positions() {
-    for (int reading = 1; reading < readings; ++reading) {
-      const std::vector<Position> told = TRY(read_positions());
-      for (std::size_t i = 0; i < told.size(); ++i) {
-        if (told[i] != positions_[i]) positions_[i] = {};
-      }
-    }
-    return {};
-  }
-
   bool all_the_same() const {
     const Position& first = positions_.front();
     return !first.file.empty() && std::all_of(positions_.begin(), positions_.end(),
@@ -148,24 +148,18 @@ class Opener {
   }
 
   // Snapshots at the same place in the log are the same: they are opened again until nobody has
-  // committed meanwhile.
+  // committed meanwhile. Each is asked once: confirm_snapshot() makes sure of the answers.
   Result<bool> by_position() {
     const base::Deadline enough(std::min<base::Duration>(rounds_time, deadline_.left() / 2));
     for (opened_.rounds = 1;; ++opened_.rounds) {
       TRY(start_all(deadline_));
       positions_ = TRY(read_positions());
-      if (all_the_same()) TRY(confirm_positions());
       if (all_the_same()) {
-        note(positions_.front());
+        note(opened_, positions_.front());
         return true;
       }
-      if (opened_.rounds >= rounds_max || enough.passed()) return false;
+      if (opened_.rounds >= rounds_max_ || enough.passed()) return false;
     }
-  }
-
-  void note(const Position& position) {
-    opened_.log_file = position.file;
-    if (!position.file.empty()) opened_.log_position = std::to_string(position.offset);
   }
 
   // Whoever writes queues behind a lock that waits: so it is only asked for when it is likely to be
@@ -211,10 +205,10 @@ class Opener {
     return found && *found != "0";
   }
 
-  // Under a lock all have the same position, and the log does not grow.
+  // Under a lock all have the same position, and the log does not grow. MariaDB's snapshots tell it
+  // later.
   Result<void> note_locked() {
-    if (identity_.mariadb) return note_snapshot(base::Deadline(lock_hold));
-    if (!identity_.binary_log) return {};
+    if (identity_.mariadb || !identity_.binary_log) return {};
     const auto rows = control_.query(log_status_sql(identity_));
     if (!rows || rows->empty()) return {};
     opened_.log_file = rows->front().text("File");
@@ -223,20 +217,10 @@ class Opener {
     return {};
   }
 
-  Result<void> note_snapshot(const base::Deadline& limit) {
-    Connection& session = *readers_.front();
-    session.limit(limit);
-    auto position = snapshot_position(session);
-    session.unlimit();
-    note(TRY(std::move(position)));
-    return {};
-  }
-
   // Those that happen to agree; at the very least one.
   Result<bool> keep_largest_group() {
     std::map<Position, std::vector<std::size_t>> groups;
     const bool comparable = identity_.mariadb && identity_.log_sees_all;
-    if (comparable && opened_.rounds > 0) TRY(confirm_positions());
     for (std::size_t i = 0; comparable && i < positions_.size(); ++i) {
       if (!positions_[i].file.empty()) groups[positions_[i]].push_back(i);
     }
@@ -244,7 +228,7 @@ class Opener {
         groups.begin(), groups.end(),
         [](const auto& a, const auto& b) { return a.second.size() < b.second.size(); });
     if (largest != groups.end()) {
-      note(largest->first);
+      note(opened_, largest->first);
       std::vector<std::unique_ptr<Connection>> kept;
       for (const std::size_t i : largest->second) kept.push_back(std::move(readers_[i]));
       for (std::unique_ptr<Connection>& reader : readers_) {
@@ -257,7 +241,6 @@ class Opener {
       only.limit(deadline_);
       TRY(only.execute(start));
       only.unlimit();
-      if (identity_.mariadb) TRY(note_snapshot(deadline_));
       opened_.sessions = 1;
     }
     for (std::size_t i = opened_.sessions; i < readers_.size(); ++i) {
@@ -270,6 +253,7 @@ class Opener {
   Connection& control_;
   const ServerIdentity& identity_;
   base::Deadline deadline_;
+  unsigned rounds_max_ = rounds_max;
   std::vector<Position> positions_;
   Opened opened_;
 };
@@ -300,10 +284,37 @@ std::vector<Way> ways_for(const ServerIdentity& identity, const Grants& grants) 
   return ways;
 }
 
+Result<void> rehearse_snapshot(Connection& reader, const ServerIdentity& identity) {
+  TRY(reader.execute(start));
+  if (identity.mariadb) TRY(reader.query(ask_position));
+  return reader.execute("COMMIT");
+}
+
 Result<Opened> open_snapshot(std::vector<std::unique_ptr<Connection>>& readers, Connection& control,
                              const ServerIdentity& identity, const std::vector<Way>& ways,
                              base::Deadline deadline) {
   return Opener(readers, control, identity, deadline).open(ways);
+}
+
+Result<void> confirm_snapshot(const std::vector<std::unique_ptr<Connection>>& readers,
+                              const ServerIdentity& identity, Opened& opened) {
+  if (!identity.mariadb) return {};
+  // Where they have been compared, each; else one of them tells where they all are.
+  const bool compared = !opened.log_file.empty();
+  for (unsigned i = 0; i < (compared ? opened.sessions : 1); ++i) {
+    readers[i]->limit(base::Deadline(confirm_time));
+    const Result<Position> told = snapshot_position(*readers[i]);
+    readers[i]->unlimit();
+    const Position position = TRY(told);
+    if (!compared) {
+      note(opened, position);
+    } else if (position.file != opened.log_file ||
+               std::to_string(position.offset) != opened.log_position) {
+      return fail(Error{Errc::busy, "the sessions did not open the same snapshot",
+                        "run the same command again"});
+    }
+  }
+  return {};
 }
 
 Result<std::string> log_end(Connection& session) {

@@ -33,8 +33,9 @@ struct Opened {
   unsigned sessions = 0;  // the first so many have the snapshot; the others have none
   unsigned rounds = 0;    // of opening and comparing
   unsigned lock_attempts = 0;
-  base::Duration held = {};   // how long others waited at most
-  std::string log_file = {};  // where the snapshot lies in the binary log; empty where unknown
+  base::Duration held = {};  // how long others waited at most
+  // Where the snapshot lies in the binary log; empty where unknown. MariaDB: once it is confirmed.
+  std::string log_file = {};
   std::string log_position = {};
   std::string gtids = {};  // MySQL's
 };
@@ -42,12 +43,21 @@ struct Opened {
 // The ways that are open to this user on this server, the gentlest first; `one` is always the last.
 std::vector<Way> ways_for(const ServerIdentity& identity, const Grants& grants);
 
+// What a session does for the first time takes the server twice as long: so it is done once before
+// anybody waits for it.
+Result<void> rehearse_snapshot(Connection& reader, const ServerIdentity& identity);
+
 // Opens it on as many of `readers` as can be had in a bounded number of attempts, at least one.
 // `control` is another session, for the locks. Nobody is made to wait for longer than a few hundred
 // milliseconds, in several attempts.
 Result<Opened> open_snapshot(std::vector<std::unique_ptr<Connection>>& readers, Connection& control,
                              const ServerIdentity& identity, const std::vector<Way>& ways,
                              base::Deadline deadline);
+
+// What is left for when nobody waits any more: MariaDB's sessions are asked again, and all have to
+// be where they were said to be; else `busy`. Before anything is read.
+Result<void> confirm_snapshot(const std::vector<std::unique_ptr<Connection>>& readers,
+                              const ServerIdentity& identity, Opened& opened);
 
 // MariaDB: the end of the binary log as a snapshot opened now sees it. It differs from an earlier
 // one when anybody committed in between. For write_mark().

@@ -84,6 +84,7 @@ Result<std::unique_ptr<TableReader>> TableReader::connect(Connection& holder,
     TRY(session->execute(
         fmt::format("SET SESSION character_set_results = binary, wait_timeout = {}",
                     std::clamp<long long>(time, 1, 31'536'000))));
+    TRY_DURING("rehearse the snapshot", rehearse_snapshot(*session, identity));
     session->obey({});
     reader->all_.push_back(std::make_unique<Connection>(std::move(*session)));
   }

@@ -32,6 +32,10 @@ class TableReader {
   // Opens the snapshot on all of them, or on as many as can be had.
   Result<Opened> open(Connection& control, const ServerIdentity& identity,
                       const std::vector<Way>& ways, base::Deadline deadline);
+  // Afterwards, when nobody waits for it.
+  Result<void> confirm(const ServerIdentity& identity, Opened& opened) {
+    return confirm_snapshot(all_, identity, opened);
+  }
   // The session that has a metadata lock on every table, for what is not read(). While nobody
   // reads.
   Connection& first() { return *all_.front(); }

@@ -154,7 +154,12 @@ void PostgresqlDatabase::add_named(std::vector<Object>& objects) const {
 
 Result<std::vector<Object>> PostgresqlDatabase::objects() {
   if (!objects_.empty()) return objects_;
+  TRY(confirm());
   TRY(list_from_snapshot());
+  if (options_.rows_only) {
+    TRY(add_tables(objects_));
+    return objects_;
+  }
   schema_ = std::make_unique<SchemaDump>();
   schema_->start(tools_, target_, dump_arguments());
   std::vector<Object> objects(1);

@@ -44,6 +44,17 @@ unsigned readers_wanted(const ReadOptions& options) {
   return std::max(at_least, std::thread::hardware_concurrency());
 }
 
+std::string current_snapshot(const ServerIdentity& identity) {
+  return identity.version >= 130000 ? "pg_current_snapshot()" : "txid_current_snapshot()";
+}
+
+// Opens the snapshot of a transaction that has none, and tells where it is.
+std::string opening_sql(const ServerIdentity& identity) {
+  return "SELECT " + current_snapshot(identity) +
+         ", CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() "
+         "ELSE pg_current_wal_lsn() END";
+}
+
 }  // namespace
 
 // Says goodbye, so that no lock outlives us for the moment that the server takes to notice.
@@ -66,7 +77,9 @@ Result<void> PostgresqlDatabase::prepare(std::stop_token stop) {
     warnings_ = TRY(wait_for_replay(*marks_, base::Deadline(replay_time), stop));
   }
   settings_ = TRY(read_settings(*marks_, identity_));
-  TRY(find_programs(stop));
+  const Row size = TRY(marks_->row("SELECT pg_database_size(current_database())"));
+  bytes_ = static_cast<std::uint64_t>(size.number(0));
+  if (!options_.rows_only) TRY(find_programs(stop));
   reader_ = TRY(TableReader::connect(*holder_, readers_wanted(options_), stop));
   if (reader_->sessions() < readers_wanted(options_)) {
     warnings_.push_back(
@@ -149,8 +162,7 @@ std::vector<std::string> PostgresqlDatabase::warnings() const {
 
 // The whole of it: an older transaction that commits moves xmin and the list, not xmax.
 Result<std::string> PostgresqlDatabase::write_mark() {
-  return marks_->value(identity_.version >= 130000 ? "SELECT pg_current_snapshot()"
-                                                   : "SELECT txid_current_snapshot()");
+  return marks_->value("SELECT " + current_snapshot(identity_));
 }
 
 Result<std::unique_ptr<Hold>> PostgresqlDatabase::prepare_hold(
@@ -189,17 +201,20 @@ const Watch* PostgresqlDatabase::watch_of(const std::string& table) const {
 }
 
 Result<void> PostgresqlDatabase::open(base::Deadline deadline) {
-  const std::string current =
-      identity_.version >= 130000 ? "pg_current_snapshot()" : "txid_current_snapshot()";
   holder_->limit(deadline);
-  const auto row = holder_->row("SELECT pg_export_snapshot(), " + current +
-                                ", CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() "
-                                "ELSE pg_current_wal_lsn() END");
+  const auto row = holder_->row(opening_sql(identity_));
   holder_->unlimit();
   if (!row) return fail(Error(row.error()).during("open the snapshot"));
-  snapshot_ = row->text(0);
-  position_ = row->text(1) + " at " + row->text(2);
-  reader_->open(snapshot_, options_.snapshot_max);
+  position_ = row->text(0) + " at " + row->text(1);
+  reader_->open(options_.snapshot_max);
+  return {};
+}
+
+// For the readers and pg_dump; nobody has to wait for it.
+Result<void> PostgresqlDatabase::confirm() {
+  if (!snapshot_.empty()) return {};
+  snapshot_ = TRY_DURING("export the snapshot", holder_->value("SELECT pg_export_snapshot()"));
+  reader_->exported(snapshot_);
   return {};
 }
 

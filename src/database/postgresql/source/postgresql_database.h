@@ -32,6 +32,7 @@ class PostgresqlDatabase final : public Database {
   Result<void> prepare(std::stop_token stop) override;
   Capabilities capabilities() const override;
   std::vector<Setting> settings() const override { return settings_; }
+  std::uint64_t bytes_estimate() const override { return bytes_; }
   std::vector<std::string> warnings() const override;
   std::vector<std::string> left_out() const override { return left_out_; }
   Result<std::string> write_mark() override;
@@ -45,6 +46,7 @@ class PostgresqlDatabase final : public Database {
                                       std::size_t rows_max) override;
   Result<void> watch(std::vector<Watch> watches) override;
   Result<void> open(base::Deadline deadline) override;
+  Result<void> confirm() override;
   Result<RestorePoint> point(const Window& window) override;
   Result<std::vector<Object>> objects() override;
   Result<Receipt> read(const Part& part, Sink& sink, std::stop_token stop) override;
@@ -85,6 +87,7 @@ class PostgresqlDatabase final : public Database {
   std::unique_ptr<TableReader> reader_;
   std::unique_ptr<SchemaDump> schema_;
   Inventory inventory_;
+  std::uint64_t bytes_ = 0;  // of all there is: what was chosen is measured under the snapshot
   std::string roles_;
   std::string tablespaces_;
   std::string snapshot_;  // its exported name

@@ -109,6 +109,19 @@ TEST(PostgresqlChoice, SaysWhatWasMeantWhereNothingFits) {
               AllOf(HasSubstr("leave out"), HasSubstr("public.customers")));
 }
 
+TEST(PostgresqlChoice, RowsAloneComeWithoutDefinitions) {
+  const Server server;
+  server.run(tables_sql);
+  const Choice choice = {.tables = {"public.orders"}, .exclude = {}};
+  const auto whole = database::testing::copy_of(*opened(server, {.choice = choice}));
+  auto database = opened(server, {.choice = choice, .rows_only = true});
+  const auto rows = database::testing::copy_of(*database);
+  ASSERT_EQ(rows.objects.size(), 1U);
+  EXPECT_EQ(rows.objects[0].name, "public.orders");
+  ASSERT_EQ(rows.parts.size(), 1U);
+  EXPECT_EQ(*rows.parts.begin(), *whole.parts.find(rows.parts.begin()->first));
+}
+
 TEST(PostgresqlWatch, ThePartitionsOfATableAreWatchedWithIt) {
   const Server server;
   server.run(tables_sql);

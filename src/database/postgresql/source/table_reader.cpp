@@ -74,8 +74,7 @@ Result<std::unique_ptr<TableReader>> TableReader::connect(Connection& holder, un
   return reader;
 }
 
-void TableReader::open(std::string snapshot, base::Duration open_max) {
-  snapshot_ = std::move(snapshot);
+void TableReader::open(base::Duration open_max) {
   open_max_ = open_max;
   deadline_ = base::Deadline(open_max);
 }

@@ -9,6 +9,7 @@
 #include <optional>
 #include <stop_token>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/clock.h"
@@ -27,8 +28,10 @@ class TableReader {
                                                       std::stop_token stop);
   unsigned sessions() const { return std::max(1U, static_cast<unsigned>(all_.size())); }
 
-  // From now on the sessions read the snapshot that `holder` has exported.
-  void open(std::string snapshot, base::Duration open_max);
+  // From now on the holder's snapshot is open; reading it fails once that was so long ago.
+  void open(base::Duration open_max);
+  // The name by which the sessions find it. Before read().
+  void exported(std::string snapshot) { snapshot_ = std::move(snapshot); }
 
   // By any number of threads; those without a free session wait. The table's lock is taken without
   // waiting: where somebody waits for an exclusive one, that would wait for us, who wait for them.
