@@ -12,19 +12,22 @@ endforeach()
 
 # What nearly every file reads, compiled once: for tests, and under sanitizers for all. Elsewhere each file of the program
 # shows that it includes what it uses.
-function(stillpoint_precompile target)
-  if(NOT TARGET stillpoint_precompiled)
-    set(source ${CMAKE_BINARY_DIR}/precompiled.cpp)
+function(stillpoint_precompile target libraries)
+  string(MAKE_C_IDENTIFIER "stillpoint_precompiled_${libraries}" donor)
+  if(NOT TARGET ${donor})
+    set(source ${CMAKE_BINARY_DIR}/${donor}.cpp)
     file(CONFIGURE OUTPUT ${source} CONTENT "")
-    add_library(stillpoint_precompiled OBJECT ${source})
-    target_link_libraries(stillpoint_precompiled
-      PRIVATE tl::expected fmt::fmt nlohmann_json::nlohmann_json Threads::Threads)
-    target_precompile_headers(stillpoint_precompiled PRIVATE <algorithm> <array> <atomic> <chrono> <condition_variable>
-      <filesystem> <fstream> <functional> <map> <memory> <mutex> <optional> <regex> <set> <span> <stop_token> <string>
-      <thread> <unordered_map> <variant> <vector> <fmt/format.h> <nlohmann/json.hpp> <tl/expected.hpp>
-      <gmock/gmock.h> <gtest/gtest.h>)
+    add_library(${donor} OBJECT ${source})
+    target_link_libraries(${donor}
+      PRIVATE tl::expected fmt::fmt nlohmann_json::nlohmann_json Threads::Threads ${libraries})
+    target_precompile_headers(${donor} PRIVATE <algorithm> <array> <atomic> <chrono> <condition_variable> <filesystem>
+      <fstream> <functional> <map> <memory> <mutex> <optional> <regex> <set> <span> <stop_token> <string> <thread>
+      <unordered_map> <variant> <vector> <fmt/format.h> <nlohmann/json.hpp> <tl/expected.hpp>)
+    if(libraries)
+      target_precompile_headers(${donor} PRIVATE <gmock/gmock.h> <gtest/gtest.h>)
+    endif()
   endif()
-  target_precompile_headers(${target} REUSE_FROM stillpoint_precompiled)
+  target_precompile_headers(${target} REUSE_FROM ${donor})
 endfunction()
 
 # stillpoint_module(NAME SOURCES … [LIBRARIES …] [TESTS …]): the library, and its unit tests as NAME_test.
@@ -34,7 +37,7 @@ function(stillpoint_module name)
   target_include_directories(stillpoint_${name} PUBLIC ${CMAKE_SOURCE_DIR}/src)
   target_link_libraries(stillpoint_${name} PUBLIC Threads::Threads tl::expected fmt::fmt PRIVATE ${M_LIBRARIES})
   if(STILLPOINT_SANITIZE)
-    stillpoint_precompile(stillpoint_${name})
+    stillpoint_precompile(stillpoint_${name} "")
   endif()
   foreach(used ${STILLPOINT_${name}_USES})
     target_link_libraries(stillpoint_${name} PUBLIC stillpoint_${used})
@@ -53,6 +56,6 @@ function(stillpoint_test name)
   add_executable(${name} ${T_SOURCES})
   target_include_directories(${name} PRIVATE ${CMAKE_SOURCE_DIR})
   target_link_libraries(${name} PRIVATE ${T_LIBRARIES} GTest::gtest_main GTest::gmock ${RAPIDCHECK})
-  stillpoint_precompile(${name})
+  stillpoint_precompile(${name} GTest::gmock)
   gtest_discover_tests(${name} DISCOVERY_TIMEOUT 60 PROPERTIES LABELS ${T_LABEL} TIMEOUT ${T_TIMEOUT})
 endfunction()

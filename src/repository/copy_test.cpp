@@ -98,7 +98,8 @@ TEST_F(CopyTest, GivesTheSameBackupsUnderAnotherKey) {
 
 TEST_F(CopyTest, WhatIsThereIsNotCopiedAgain) {
   ASSERT_TRUE(copy());
-  for (const CopiedBackup& one : copy().value()) {
+  const auto again = copy().value();
+  for (const CopiedBackup& one : again) {
     EXPECT_TRUE(one.was_there);
     EXPECT_EQ(one.bytes_read, 0U);
   }
