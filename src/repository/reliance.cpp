@@ -53,11 +53,9 @@ Result<IndexedPack> Reliance::describe(const Id& pack, std::optional<std::uint64
         "data that this backup relies on was pruned away meanwhile (pack " + pack.brief() + ")",
         "run the same command again"});
   }
+  auto known = repository_.index().blobs_of(pack);
+  if (known && packed_bytes(*known) == *bytes) return IndexedPack{pack, std::move(*known)};
   IndexedPack described{pack, {}};
-  if (const auto number = repository_.index().pack_number(pack)) {
-    described.blobs = repository_.index().blobs_of(*number);
-    if (packed_bytes(described.blobs) == *bytes) return described;
-  }
   described.blobs = TRY(read_pack_header(repository_, pack, *bytes));
   return described;
 }
