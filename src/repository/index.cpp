@@ -143,17 +143,26 @@ PackEntries Index::entries_of(std::uint32_t pack) const {
   return spans_[pack];
 }
 
-std::vector<PackedBlob> Index::blobs_of(std::uint32_t pack) const {
+std::vector<PackedBlob> Index::sorted_blobs(std::uint32_t pack) const {
+  const PackEntries span = spans_[pack];
   std::vector<PackedBlob> blobs;
-  {
-    const std::shared_lock lock(mutex_);
-    const PackEntries span = spans_[pack];
-    blobs.reserve(span.count);
-    for (std::uint32_t i = 0; i < span.count; ++i) blobs.push_back(blob_of(entry(span.first + i)));
-  }
+  blobs.reserve(span.count);
+  for (std::uint32_t i = 0; i < span.count; ++i) blobs.push_back(blob_of(entry(span.first + i)));
   std::sort(blobs.begin(), blobs.end(),
             [](const PackedBlob& a, const PackedBlob& b) { return a.offset < b.offset; });
   return blobs;
+}
+
+std::vector<PackedBlob> Index::blobs_of(std::uint32_t pack) const {
+  const std::shared_lock lock(mutex_);
+  return sorted_blobs(pack);
+}
+
+std::optional<std::vector<PackedBlob>> Index::blobs_of(const Id& pack) const {
+  const std::shared_lock lock(mutex_);
+  const auto known = pack_numbers_.find(pack);
+  if (known == pack_numbers_.end()) return std::nullopt;
+  return sorted_blobs(known->second);
 }
 
 std::size_t Index::blob_count() const {

@@ -48,7 +48,9 @@ class Index {
   Id pack_id(std::uint32_t pack) const;
   std::optional<std::uint32_t> pack_number(const Id& pack) const;
   PackEntries entries_of(std::uint32_t pack) const;
-  std::vector<PackedBlob> blobs_of(std::uint32_t pack) const;  // in the order of their offsets
+  // In the order of their offsets. By the pack's id also while others clear the index.
+  std::vector<PackedBlob> blobs_of(std::uint32_t pack) const;
+  std::optional<std::vector<PackedBlob>> blobs_of(const Id& pack) const;
   // The blobs of every pack as the index has them, in the order of their offsets.
   std::unordered_map<Id, std::vector<PackedBlob>> by_pack() const;
 
@@ -78,6 +80,7 @@ class Index {
   void grow();
   void append(const Entry& entry);
   PackedBlob blob_of(const Entry& entry) const;
+  std::vector<PackedBlob> sorted_blobs(std::uint32_t pack) const;
 
   mutable std::shared_mutex mutex_;
   // In blocks, so that growing copies no entries and never needs twice the memory.

@@ -22,10 +22,4 @@ Result<std::vector<PackedBlob>> read_pack_header(const Repository& repository, c
   return TRY_DURING(doing, decode_pack_header(repository.key(), tail, pack_bytes));
 }
 
-Result<std::vector<PackedBlob>> read_pack_header(const Repository& repository, const Id& pack) {
-  const std::string name = name_of_file(FileKind::pack, pack);
-  const auto info = TRY_DURING("look for " + name, repository.backend().stat(name));
-  return read_pack_header(repository, pack, info.bytes);
-}
-
 }  // namespace stillpoint::repository

@@ -14,7 +14,4 @@ namespace stillpoint::repository {
 // no header or it does not describe the whole pack.
 Result<std::vector<PackedBlob>> read_pack_header(const Repository& repository, const Id& pack,
                                                  std::uint64_t pack_bytes);
-// The same of a pack whose size is not known.
-Result<std::vector<PackedBlob>> read_pack_header(const Repository& repository, const Id& pack);
-
 }  // namespace stillpoint::repository

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "repository/reliance.h"
 
+#include <unordered_map>
 #include <utility>
 #include <vector>
 
 #include "base/limits.h"
 #include "base/log.h"
 #include "repository/index_save.h"
+#include "repository/pack.h"
 #include "repository/pack_reader.h"
 #include "repository/retired.h"
 
@@ -42,8 +44,36 @@ Result<void> Reliance::uphold() {
   return {};
 }
 
-// From the headers of the packs, which shows too that they are there.
+// What a pack holds: as the index in memory has it where that fits its size, else from its header.
+// `bytes` is its size, or nothing where it is gone.
+Result<IndexedPack> Reliance::describe(const Id& pack, std::optional<std::uint64_t> bytes) const {
+  if (!bytes) {
+    return fail(Error{
+        Errc::unavailable,
+        "data that this backup relies on was pruned away meanwhile (pack " + pack.brief() + ")",
+        "run the same command again"});
+  }
+  auto known = repository_.index().blobs_of(pack);
+  if (known && packed_bytes(*known) == *bytes) return IndexedPack{pack, std::move(*known)};
+  IndexedPack described{pack, {}};
+  described.blobs = TRY(read_pack_header(repository_, pack, *bytes));
+  return described;
+}
+
+// After a long backup it may be all that it has stored: one list then tells which are there.
 Result<void> Reliance::name_again(const std::unordered_set<Id>& packs) {
+  constexpr std::size_t asked_singly = 32;
+  std::unordered_map<Id, std::uint64_t> sizes;
+  if (packs.size() > asked_singly) sizes = TRY(repository_.list_sizes(FileKind::pack));
+  const auto size_of = [&](const Id& pack) -> Result<std::optional<std::uint64_t>> {
+    const auto listed = sizes.find(pack);
+    if (listed != sizes.end()) return std::optional(listed->second);
+    if (packs.size() > asked_singly) return std::optional<std::uint64_t>();
+    const auto info = repository_.backend().stat(name_of_file(FileKind::pack, pack));
+    if (info) return std::optional(info->bytes);
+    if (info.error().code == Errc::not_found) return std::optional<std::uint64_t>();
+    return fail(Error(info.error()));
+  };
   std::vector<IndexedPack> named;
   std::size_t blobs = 0;
   const auto save = [&]() -> Result<void> {
@@ -53,16 +83,8 @@ Result<void> Reliance::name_again(const std::unordered_set<Id>& packs) {
     return {};
   };
   for (const Id& pack : packs) {
-    auto header = read_pack_header(repository_, pack);
-    if (!header && header.error().code == Errc::not_found) {
-      return fail(Error{
-          Errc::unavailable,
-          "data that this backup relies on was pruned away meanwhile (pack " + pack.brief() + ")",
-          "run the same command again"});
-    }
-    if (!header) return fail(std::move(header.error()));
-    blobs += header->size();
-    named.push_back({pack, std::move(*header)});
+    named.push_back(TRY(describe(pack, TRY(size_of(pack)))));
+    blobs += named.back().blobs.size();
     if (blobs >= limits::index_blobs_max) TRY(save());
   }
   TRY(save());

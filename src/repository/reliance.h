@@ -8,11 +8,14 @@
 // while a lock is alive that began before it was retired.
 #pragma once
 
+#include <cstdint>
 #include <memory>
+#include <optional>
 #include <unordered_set>
 
 #include "base/guarded.h"
 #include "base/result.h"
+#include "repository/index_file.h"
 #include "repository/lock.h"
 #include "repository/repository.h"
 
@@ -37,6 +40,7 @@ class Reliance {
  private:
   Reliance(Repository& repository, const Lock& lock) : repository_(repository), lock_(lock) {}
   Result<void> name_again(const std::unordered_set<Id>& packs);
+  Result<IndexedPack> describe(const Id& pack, std::optional<std::uint64_t> bytes) const;
 
   Repository& repository_;
   const Lock& lock_;
