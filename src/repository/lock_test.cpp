@@ -24,7 +24,8 @@ class LockTest : public ::testing::Test {
   std::vector<LockFile> stored() const {
     std::vector<LockFile> locks;
     const auto repository = open();
-    for (const FoundLock& found : list_locks(*repository).value()) locks.push_back(found.lock);
+    const std::vector<FoundLock> all = list_locks(*repository).value();
+    for (const FoundLock& found : all) locks.push_back(found.lock);
     return locks;
   }
   // As restic writes it: without what is ours.
@@ -124,7 +125,8 @@ TEST_F(LockTest, OneThatExpiredIsLostForGood) {
 
 TEST_F(LockTest, OneThatSomebodyRemovedIsLostForGood) {
   const auto lock = Lock::acquire(*one_, LockKind::shared, {}).value();
-  for (const Id& id : two_->list_files(FileKind::lock).value()) {
+  const std::vector<Id> files = two_->list_files(FileKind::lock).value();
+  for (const Id& id : files) {
     ASSERT_TRUE(two_->remove_file(FileKind::lock, id));
   }
   EXPECT_EQ(lock->refresh().error().code, Errc::locked);

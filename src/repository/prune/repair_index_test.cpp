@@ -40,7 +40,8 @@ class RepairIndexTest : public PruneCase {
   // Writes every index file anew, each pack of it altered.
   void alter_index(const std::function<void(IndexedPack&)>& alter) const {
     const auto repository = open();
-    for (const Id& id : repository->list_files(FileKind::index).value()) {
+    const std::vector<Id> files = repository->list_files(FileKind::index).value();
+    for (const Id& id : files) {
       std::vector<IndexedPack> packs;
       const Bytes text = repository->load_file(FileKind::index, id).value();
       ASSERT_TRUE(decode_index_file(text, [&](IndexedPack pack) {

@@ -153,7 +153,8 @@ class PruneCase : public ::testing::Test {
     const auto repository = open();
     ASSERT_TRUE(repository->load_index({}));
     std::size_t found = 0;
-    for (const Record& record : repository->records({}).value()) {
+    const std::vector<Record> records = repository->records({}).value();
+    for (const Record& record : records) {
       const auto expected = backups.find(record.id);
       if (expected == backups.end()) continue;
       ++found;
