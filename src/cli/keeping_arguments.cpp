@@ -44,7 +44,8 @@ void add_check_options(CLI::App& command, CheckCommand& options) {
           "random")
       ->check(CLI::Validator(check_subset, "n/t|x%|SIZE"))
       ->excludes(all);
-  command.add_option("--seed", options.seed, "choose the same again: the number it printed");
+  command.add_option("--seed", options.seed, "choose the same again: the number it printed")
+      ->needs(some);
 }
 
 void add_forget_options(CLI::App& command, ForgetCommand& options) {
