@@ -37,14 +37,12 @@ void add_password_options(CLI::App& command, const std::string& name, const std:
 
 void add_check_options(CLI::App& command, CheckCommand& options) {
   auto* all = command.add_flag("--read-data", options.read_data, "read and open every stored byte");
-  command
-      .add_option(
-          "--read-data-subset", options.subset,
-          "read a part of the packs: n/t (part n of t), x% or a size such as 10G, chosen at "
-          "random")
-      ->check(CLI::Validator(check_subset, "n/t|x%|SIZE"))
-      ->excludes(all);
-  command.add_option("--seed", options.seed, "choose the same again: the number it printed");
+  auto* some = command.add_option("--read-data-subset", options.subset,
+                                  "read a part of the packs: n/t (part n of t), x% or a size such "
+                                  "as 10G, chosen at random");
+  some->check(CLI::Validator(check_subset, "n/t|x%|SIZE"))->excludes(all);
+  command.add_option("--seed", options.seed, "choose the same again: the number it printed")
+      ->needs(some);
 }
 
 void add_forget_options(CLI::App& command, ForgetCommand& options) {

@@ -61,8 +61,8 @@ TEST(Age, CountsBackOnTheCalendar) {
   EXPECT_EQ(back("2026-01-15T00:00:00Z", "2m"), "2025-11-15 00:00:00");
   EXPECT_EQ(back("2026-03-31T12:00:00Z", "1m"), "2026-03-03 12:00:00");  // as "31 February"
   EXPECT_EQ(back("2024-02-29T12:00:00Z", "1y"), "2023-03-01 12:00:00");
-  // There it was still December.
-  EXPECT_EQ(back("2026-01-01T02:00:00Z", "1m", hours(-5)), "2025-12-01 02:00:00");
+  // There it was still February, the 28th.
+  EXPECT_EQ(back("2026-03-01T02:00:00Z", "1m", hours(-5)), "2026-01-29 02:00:00");
   EXPECT_EQ(before(far_later, {}, {9'999'999, 0, 0, 0}), base::Time::min());
   EXPECT_EQ(before(far_later, {}, {0, 0, 9'999'999, 9'999'999}), base::Time::min());
 }
