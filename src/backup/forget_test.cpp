@@ -110,7 +110,7 @@ TEST_F(ForgetTest, EachSystemIsJudgedByItself) {
   ForgetRequest request = keep_last(1);
   request.systems = {"shop"};
   EXPECT_EQ(days_to_forget(request), std::vector<int>{0});
-  request.systems = {"shpo"};
+  request.systems = {"sho"};
   const auto refused = plan(request);
   EXPECT_EQ(refused.error().code, Errc::not_found);
   EXPECT_NE(refused.error().advice.find("'shop'"), std::string::npos);

@@ -344,8 +344,8 @@ class Parser {
     const std::map<std::string, double> units = {{"s", 1}, {"m", 60}, {"h", 3600}, {"d", 86400}};
     const bool bare = text.find_first_not_of("0123456789.") == std::string::npos;
     if (bare && text != "0") return "a time needs a unit: s, m, h or d";
-    const std::string wrong = CLI::AsNumberWithUnit(units)(text);
-    return wrong.empty() && text.starts_with('-') ? "a time cannot be negative" : wrong;
+    if (text.find_first_of("0123456789") != 0) return "a time begins with a number";
+    return CLI::AsNumberWithUnit(units)(text);
   }
 
   void add_restore_point_command() {

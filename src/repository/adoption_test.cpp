@@ -14,7 +14,7 @@ namespace {
 class Adoption : public PruneCase {
  protected:
   void SetUp() override {
-    PruneCase::SetUp();
+    begin_anew();
     const auto repository = open();
     {
       const auto writer = begin_backup(*repository, range(1, 100)).value();

@@ -174,12 +174,16 @@ class CopyFaults : public CopyTest,
 
 TEST_P(CopyFaults, HarmNothing) {
   int failures = 0;
-  std::uint64_t requests = 100;
+  const std::string whole = to_ + "-whole";
+  init_test_repository(backend(whole));
+  bool no_fault = false;
+  const std::uint64_t requests = copy_with_fault(whole, 1'000'000, no_fault);
+  ASSERT_TRUE(no_fault);
   for (int at = 1; static_cast<std::uint64_t>(at) <= requests; ++at) {
     const std::string to = to_ + "-" + std::to_string(at);
     init_test_repository(backend(to));
     bool succeeded = false;
-    requests = copy_with_fault(to, at, succeeded);
+    copy_with_fault(to, at, succeeded);
     failures += succeeded ? 0 : 1;
     const std::size_t visible = backups_in(to);
     EXPECT_TRUE(visible == 3 || !succeeded) << visible;

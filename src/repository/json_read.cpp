@@ -43,7 +43,9 @@ Result<Id> id_of(const Json& from, const char* name) {
 }
 
 Result<base::Time> time_of(const Json& from, const char* name) {
-  return TRY_DURING(name, base::parse_time(text_or(from, name)));
+  const auto time = base::parse_time(text_or(from, name));
+  if (!time) return fail(Errc::corrupt, "'{}' is not a time", name);
+  return *time;
 }
 
 }  // namespace stillpoint::repository

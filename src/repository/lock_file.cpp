@@ -44,7 +44,7 @@ Result<LockFile> decode_lock(ByteView text) {
 }
 
 bool is_stale(const LockFile& lock, const Host& here, base::Time now) {
-  if (now - lock.time > limits::lock_stale) return true;
+  if (lock.time < now - limits::lock_stale) return true;
   if (lock.host.name != here.name || lock.host.pid == 0 || lock.host.pid == here.pid) return false;
   return !base::process_exists(static_cast<pid_t>(lock.host.pid));
 }
