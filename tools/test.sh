@@ -46,7 +46,8 @@ run_stages() {
         fetch_restic
         fetch_jars
         run_ctest dev quick '^(unit|conformance|tidy)$' "$(nproc)"
-        run_ctest dev e2e '^e2e$' "$(nproc)"
+        # They wait for servers and moments for half of their time.
+        run_ctest dev e2e '^e2e$' $(($(nproc) + 1))
         run_sanitizer asan
         run_sanitizer tsan
       fi

@@ -106,7 +106,7 @@ class Copy(support.Case):
         error = self.fails("copy", "--to", self.other, expect=support.WRONG_PASSWORD)
         self.assertIn("--to-password-file", error["advice"])
         self.fails("copy", "--to", self.folder / "nothing", expect=support.NO_REPOSITORY)
-        self.fails("copy", "--to", self.repo, expect=support.USAGE, says=["same repository"])
+        self.fails("copy", "--to", self.repo, expect=support.FAILURE, says=["same repository"])
 
     def test_killed_at_any_moment(self):
         started = time.monotonic()

@@ -115,7 +115,8 @@ class AsRestic(support.Case):
 
     which = "system"
     time_max = 600
-    policies = 40
+    full = "full-forget"
+    policies = 200 if support.FULL else 15
     records = 90
 
     def setUp(self):
@@ -167,9 +168,9 @@ class AsRestic(support.Case):
         return chosen
 
     def kept_by_restic(self, policy):
-        # before 0.16 it says -1 for what it calls unlimited since
+        # "unlimited" came with 0.16
         old = tuple(map(int, self.restic.version.split("."))) < (0, 16)
-        words = [w if w != "unlimited" or not old else "-1" for p in policy.items() for w in p]
+        words = [w if w != "unlimited" or not old else "100000" for p in policy.items() for w in p]
         words = [f"{words[i]}={words[i + 1]}" for i in range(0, len(words), 2)]
         outcome = self.restic("forget", *words, "--dry-run", "--json", env={"TZ": "UTC"})
         groups = json.loads([l for l in outcome.out.splitlines() if l.startswith("[")][-1])
