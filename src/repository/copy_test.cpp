@@ -29,9 +29,9 @@ class CopyTest : public ::testing::Test {
     const auto made = init_test_repository(backend(from_));
     init_test_repository(backend(to_));
     for (std::uint64_t number = 0; number < 3; ++number) {
-      Bytes bytes = random_bytes(1, 300'000);
-      base::append(bytes, random_bytes(10 + number, 50'000));
-      bytes.resize(bytes.size() + 100'000, Byte{'x'});  // this compresses
+      Bytes bytes = random_bytes(1, 3 * unit_);
+      base::append(bytes, random_bytes(10 + number, unit_ / 2));
+      bytes.resize(bytes.size() + unit_, Byte{'x'});  // this compresses
       records_.push_back(
           back_up_bytes(*made, bytes, {Compression::automatic, 64 << 10, 1}).value());
       contents_.push_back(std::move(bytes));
@@ -74,6 +74,7 @@ class CopyTest : public ::testing::Test {
     return records.size();
   }
 
+  std::size_t unit_ = 100'000;  // bytes of about a chunk
   const std::string from_ = "copy-from-" + base::random_token();
   const std::string to_ = "copy-to-" + base::random_token();
   std::vector<Record> records_;
@@ -158,6 +159,7 @@ TEST_F(CopyTest, DamagedBytesAreNotCopied) {
 class CopyFaults : public CopyTest,
                    public ::testing::WithParamInterface<std::tuple<bool, Fault::Kind>> {
  protected:
+  CopyFaults() { unit_ = 10'000; }  // there are many
   // A copy in which the n-th request to one side fails. The number of requests to that side.
   std::uint64_t copy_with_fault(const std::string& to, int at, bool& succeeded) {
     const auto [at_target, kind] = GetParam();
