@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Prune on an index of millions of blobs. Its packs of chunks are pretended: nothing reads them.
 #include <cstdlib>
+#include <ctime>
 #include <filesystem>
 #include <fstream>
 
@@ -136,11 +137,11 @@ class PruneScale : public ::testing::Test {
     ::malloc_trim(0);
     std::ofstream("/proc/self/clear_refs") << "5";
     const std::uint64_t before = resident("VmRSS");
-    const auto begin = std::chrono::steady_clock::now();
+    const std::clock_t begin = std::clock();  // of the processor: others may keep it busy
     std::atomic<std::uint64_t> total = 0;
     std::atomic<std::uint64_t> done = 0;
     const auto report = prune(*repository, {}, {total, done}, {});
-    const std::chrono::duration<double> took = std::chrono::steady_clock::now() - begin;
+    const double took = static_cast<double>(std::clock() - begin) / CLOCKS_PER_SEC;
     EXPECT_TRUE(report) << report.error().message;
     if (report) {
       EXPECT_EQ(report->retired.packs, packs / 2);
@@ -149,7 +150,7 @@ class PruneScale : public ::testing::Test {
     const auto again = open_test_repository(backend(packs));
     EXPECT_TRUE(again->load_index({}));
     EXPECT_EQ(again->index().pack_count(), (packs + 1) / 2 + 1);
-    const Cost cost{resident("VmHWM") - before, took.count()};
+    const Cost cost{resident("VmHWM") - before, took};
     std::printf("%llu blobs: %s, %.1f s\n", static_cast<unsigned long long>(packs * blobs_a_pack),
                 base::display_bytes(cost.bytes).c_str(), cost.seconds);
     std::filesystem::remove_all(folder_);
@@ -162,7 +163,7 @@ class PruneScale : public ::testing::Test {
 TEST_F(PruneScale, TakesTimeInProportionAnd64BytesABlobBeside200MiB) {
   if (sanitized) GTEST_SKIP() << "a sanitizer's memory is its own";
   base::keep_freed_memory();
-  const std::uint64_t packs = std::getenv("STILLPOINT_FULL") != nullptr ? 10'000 : 1'000;
+  const std::uint64_t packs = std::getenv("STILLPOINT_FULL") != nullptr ? 10'000 : 400;
   const Cost small = prune_once(packs / 4);
   const Cost large = prune_once(packs);
   EXPECT_LE(large.bytes, 200 * MiB + 64 * packs * blobs_a_pack);
