@@ -82,7 +82,7 @@ void measure(const Layout& layout, std::uint64_t bytes, double part) {
   std::vector<Table> after;
   for (const Change change : all_changes) after.push_back(layout.make(bytes, change, part));
   const auto total = static_cast<double>(before.bytes.size());
-  std::printf("\n%s, %.0f MiB, %.1f %% of the rows changed\n\n", layout.name, total / MiB,
+  std::printf("\n%s, %.0f MiB, %.2g %% of the rows changed\n\n", layout.name, total / MiB,
               100 * part);
   std::printf("| size | chunks a TB | index a TB | folders a TB | memory a TB | first backup |");
   for (const Change change : all_changes) std::printf(" %s |", name_of(change).c_str());
