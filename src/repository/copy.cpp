@@ -2,10 +2,8 @@
 #include "repository/copy.h"
 
 #include <algorithm>
-#include <optional>
 #include <utility>
 
-#include "pipeline/ordered.h"
 #include "repository/backup_reader.h"
 #include "repository/backup_writer.h"
 #include "repository/entry_bits.h"
@@ -13,8 +11,6 @@
 
 namespace stillpoint::repository {
 namespace {
-
-constexpr std::size_t readers = 2;
 
 class Copier {
  public:
@@ -71,38 +67,13 @@ class Copier {
   Result<void> copy_wanted(BlobWriter& blobs, std::uint64_t& bytes_read) {
     std::sort(packs_.begin(), packs_.end());
     packs_.erase(std::unique(packs_.begin(), packs_.end()), packs_.end());
-    std::size_t next_pack = 0;
-    std::vector<PackPiece> pieces;
-    std::size_t next_piece = 0;
-    const auto source = [&]() -> Result<std::optional<PackPiece>> {
-      while (next_piece == pieces.size()) {
-        if (next_pack == packs_.size()) return std::nullopt;
-        pieces = pieces_wanted(packs_[next_pack++]);
-        next_piece = 0;
-      }
-      return std::optional<PackPiece>(std::move(pieces[next_piece++]));
-    };
-    const auto sink = [&](std::vector<SealedBlob> read) -> Result<void> {
-      for (const SealedBlob& one : read) {
-        TRY(blobs.save_packed(one.blob, TRY(unseal(from_.key(), one.sealed))));
-        bytes_read += one.sealed.size();
-        progress_.bytes_done += one.sealed.size();
-      }
+    const auto sink = [&](const SealedBlob& one) -> Result<void> {
+      TRY(blobs.save_packed(one.blob, TRY(unseal(from_.key(), one.sealed))));
+      bytes_read += one.sealed.size();
+      progress_.bytes_done += one.sealed.size();
       return {};
     };
-    return pipeline::run_ordered<PackPiece, std::vector<SealedBlob>>(
-        {readers, readers + 2}, stop_, source,
-        [&](PackPiece piece) { return read_piece(from_, piece); }, sink);
-  }
-
-  std::vector<PackPiece> pieces_wanted(std::uint32_t pack) const {
-    const Index& index = from_.index();
-    std::vector<PackedBlob> blobs;
-    for (const PackedBlob& blob : index.blobs_of(pack)) {
-      const auto entry = index.entry_of(blob.type, blob.id);
-      if (entry && wanted_.test(*entry) && index.pack_of(*entry) == pack) blobs.push_back(blob);
-    }
-    return pieces_of(index.pack_id(pack), blobs);
+    return read_marked(from_, packs_, wanted_, sink, stop_);
   }
 
   Repository& from_;

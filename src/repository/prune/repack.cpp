@@ -1,31 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "repository/prune/repack.h"
 
-#include <optional>
 #include <utility>
 
 #include "base/limits.h"
-#include "pipeline/ordered.h"
 #include "repository/index_save.h"
 
 namespace stillpoint::repository {
-namespace {
-
-constexpr std::size_t readers = 2;
-
-}  // namespace
-
-std::vector<PackPiece> Repacker::needed_of(std::uint32_t pack) const {
-  const Index& index = repository_.index();
-  std::vector<PackedBlob> needed;
-  for (const PackedBlob& blob : index.blobs_of(pack)) {
-    // Needed, and this copy of it: by now another may have taken its place.
-    const auto entry = index.entry_of(blob.type, blob.id);
-    if (entry && used_.test(*entry) && index.pack_of(*entry) == pack) needed.push_back(blob);
-  }
-  return pieces_of(index.pack_id(pack), needed);
-}
-
 Result<void> Repacker::keep(const SealedBlob& copied) {
   PackBuilder& builder = builders_[static_cast<std::size_t>(copied.blob.type)];
   builder.add(copied.blob.type, copied.blob.id, copied.sealed, copied.blob.plain_bytes);
@@ -66,27 +47,12 @@ Result<void> Repacker::save_index() {
 
 Result<void> Repacker::run(const std::vector<std::uint32_t>& packs, PruneProgress& progress,
                            const std::stop_token& stop) {
-  std::size_t next_pack = 0;
-  std::vector<PackPiece> pieces;
-  std::size_t next_piece = 0;
-  const auto source = [&]() -> Result<std::optional<PackPiece>> {
-    while (next_piece == pieces.size()) {
-      if (next_pack == packs.size()) return std::nullopt;
-      pieces = needed_of(packs[next_pack++]);
-      next_piece = 0;
-    }
-    return std::optional<PackPiece>(std::move(pieces[next_piece++]));
-  };
-  const auto sink = [&](std::vector<SealedBlob> all) -> Result<void> {
-    for (const SealedBlob& copied : all) {
-      TRY(keep(copied));
-      progress.bytes_done += copied.sealed.size();
-    }
+  const auto sink = [&](const SealedBlob& copied) -> Result<void> {
+    TRY(keep(copied));
+    progress.bytes_done += copied.sealed.size();
     return {};
   };
-  TRY((pipeline::run_ordered<PackPiece, std::vector<SealedBlob>>(
-      {readers, readers + 2}, stop, source,
-      [&](PackPiece piece) { return read_piece(repository_, piece); }, sink)));
+  TRY(read_marked(repository_, packs, used_, sink, stop));
   for (const BlobType type : {BlobType::data, BlobType::tree}) TRY(store(type));
   return save_index();
 }

@@ -35,7 +35,6 @@ class Repacker {
   std::uint64_t bytes_copied() const { return bytes_copied_; }
 
  private:
-  std::vector<PackPiece> needed_of(std::uint32_t pack) const;
   Result<void> keep(const SealedBlob& copied);
   Result<void> store(BlobType type);
   Result<void> save_index();
