@@ -96,12 +96,22 @@ def report(label, commit, file):
     return count(tests)
 
 
+def failed_part(output):
+    """From where ninja tells which command failed on; all when it tells of none."""
+    start = re.search(r"^(FAILED|ninja): ", output, re.M)
+    lines = (output[start.start():] if start else output).splitlines()
+    lines = lines[:OUTPUT_LINES_MAX] if start else lines[-OUTPUT_LINES_MAX:]
+    # A command of the compiler is longer than what it complains of.
+    return "\n".join(line for line in lines if len(line) < 1000)
+
+
 def write_broken(name, log, file):
     suite = ElementTree.Element("testsuite")
     case = ElementTree.SubElement(suite, "testcase", name=name, time="0", status="fail")
     with open(log, encoding="utf-8", errors="replace") as text:
         # what XML cannot hold is left out
         output = re.sub(r"[^\t\n\x20-\ud7ff]", "", text.read())
+    output = failed_part(output)
     ElementTree.SubElement(case, "system-out").text = output
     ElementTree.ElementTree(suite).write(file)
 
