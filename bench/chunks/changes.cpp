@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "bench/chunks/changes.h"
 
+#include <algorithm>
+#include <fstream>
+#include <iterator>
+
 #include <fmt/format.h>
 
 #include "base/random.h"
@@ -93,6 +97,26 @@ Table make_pages(std::uint64_t bytes, Change change, double part) {
     if (is_changed) base::append(table.changed, page);
   }
   return table;
+}
+
+Table changed_pages(const Bytes& before, Bytes after) {
+  Table table;
+  for (std::size_t at = 0; at < after.size(); at += page_bytes) {
+    const std::size_t length = std::min(page_bytes, after.size() - at);
+    const base::ByteView page = base::ByteView(after).subspan(at, length);
+    const bool same = at + length <= before.size() &&
+                      std::ranges::equal(page, base::ByteView(before).subspan(at, length));
+    if (!same) base::append(table.changed, page);
+  }
+  table.bytes = std::move(after);
+  return table;
+}
+
+Bytes read_file(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  const std::string text{std::istreambuf_iterator<char>(file), {}};
+  const base::ByteView view = base::view_of(text);
+  return {view.begin(), view.end()};
 }
 
 }  // namespace stillpoint::bench

@@ -26,4 +26,9 @@ struct Table {
 Table make_rows(std::uint64_t bytes, Change change, double part);
 Table make_pages(std::uint64_t bytes, Change change, double part);
 
+// A file of 4 KiB pages, with the pages that are not as in `before`.
+Table changed_pages(const Bytes& before, Bytes after);
+// Empty when it cannot be read.
+Bytes read_file(const std::string& path);
+
 }  // namespace stillpoint::bench

@@ -1,11 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 // What sizes of chunks cost (index, folders, memory) and save (bytes that are stored again after a
-// change), for docs/decisions/0003-chunking.md.
+// change), for docs/decisions/0017-blocks-of-pages.md.
 //
 //   chunk_sizes [MiB of the table, 256] [rows changed, 0.02]
+//   chunk_sizes FILE CHANGED...     files of pages, at least one change
+#include <algorithm>
+#include <cctype>
 #include <cstdio>
 #include <cstdlib>
+#include <ctime>
 #include <unordered_set>
+
+#include <fmt/format.h>
 
 #include "base/limits.h"
 #include "base/sha256.h"
@@ -77,34 +83,34 @@ Costs costs_of(const std::vector<base::ByteView>& chunks) {
   return costs;
 }
 
-void measure(const Layout& layout, std::uint64_t bytes, double part) {
-  const Table before = layout.make(bytes, Change::none, 0);
-  std::vector<Table> after;
-  for (const Change change : all_changes) after.push_back(layout.make(bytes, change, part));
+// What a backup stores of chunks that are not known yet, in bytes; they are known afterwards.
+double store(const std::vector<base::ByteView>& chunks, std::unordered_set<Id>& known) {
+  double stored = 0;
+  for (const base::ByteView chunk : chunks) {
+    if (known.insert(base::sha256(chunk)).second)
+      stored += static_cast<double>(packed_bytes(chunk));
+  }
+  return stored;
+}
+
+void print_sizes(const Table& before, const std::vector<Table>& after, bool pages) {
   const auto total = static_cast<double>(before.bytes.size());
-  std::printf("\n%s, %.0f MiB, %.2g %% of the rows changed\n\n", layout.name, total / MiB,
-              100 * part);
-  std::printf("| size | chunks a TB | index a TB | folders a TB | memory a TB | first backup |");
-  for (const Change change : all_changes) std::printf(" %s |", name_of(change).c_str());
-  std::printf("\n|---:|---:|---:|---:|---:|---:|---:|---:|---:|\n");
-  for (std::size_t size = 16 * KiB; size <= 4 * MiB; size *= 2) {
-    const auto chunks = cut(before.bytes, size, layout.pages);
+  const auto whole = static_cast<double>(packed_bytes(before.bytes));
+  for (std::size_t size = 4 * KiB; size <= 4 * MiB; size *= 2) {
+    const auto chunks = cut(before.bytes, size, pages);
     const Costs costs = costs_of(chunks);
     const double scale = tera / total;
     std::unordered_set<Id> known;
-    double first = 0;
-    for (const base::ByteView chunk : chunks) {
-      if (known.insert(base::sha256(chunk)).second)
-        first += static_cast<double>(packed_bytes(chunk));
-    }
-    std::printf("| %zu KiB | %.1f M | %.0f MB | %.0f MB | %.0f MB | %.3f |", size / KiB,
+    const std::clock_t begin = std::clock();
+    const double first = store(chunks, known);
+    const double cpu = static_cast<double>(std::clock() - begin) / CLOCKS_PER_SEC;
+    std::printf("| %zu KiB | %.1f M | %.0f MB | %.0f MB | %.0f MB | %.1f s | %.3f |", size / KiB,
                 costs.chunks * scale / 1e6, costs.index_bytes * scale / 1e6,
-                costs.tree_bytes * scale / 1e6, costs.chunks * scale * 56 / 1e6, first / total);
+                costs.tree_bytes * scale / 1e6, costs.chunks * scale * 56 / 1e6, cpu / total * 1e9,
+                first / whole);
     for (const Table& table : after) {
-      double again = 0;
-      for (const base::ByteView chunk : cut(table.bytes, size, layout.pages)) {
-        if (!known.contains(base::sha256(chunk))) again += static_cast<double>(packed_bytes(chunk));
-      }
+      std::unordered_set<Id> each = known;
+      const double again = store(cut(table.bytes, size, pages), each);
       std::printf(" %.1f |", again / static_cast<double>(packed_bytes(table.changed)));
     }
     std::printf("\n");
@@ -112,9 +118,54 @@ void measure(const Layout& layout, std::uint64_t bytes, double part) {
   }
 }
 
+void print_head(const std::vector<std::string>& changes) {
+  std::printf(
+      "| size | chunks a TB | index a TB | folders a TB | memory a TB | CPU a GB | "
+      "first backup |");
+  for (const std::string& change : changes) std::printf(" %s |", change.c_str());
+  std::printf("\n|---:|---:|---:|---:|---:|---:|---:|");
+  for (std::size_t i = 0; i < changes.size(); ++i) std::printf("---:|");
+  std::printf("\n");
+}
+
+void measure(const Layout& layout, std::uint64_t bytes, double part) {
+  const Table before = layout.make(bytes, Change::none, 0);
+  std::vector<Table> after;
+  std::vector<std::string> names;
+  for (const Change change : all_changes) {
+    after.push_back(layout.make(bytes, change, part));
+    names.push_back(name_of(change));
+  }
+  std::printf("\n%s, %.0f MiB, %.2g %% of the rows changed\n\n", layout.name,
+              static_cast<double>(before.bytes.size()) / MiB, 100 * part);
+  print_head(names);
+  print_sizes(before, after, layout.pages);
+}
+
+// Files of 4 KiB pages, as they were and as they became.
+int measure_files(int count, char** paths) {
+  const Table before{read_file(paths[0]), {}};
+  std::vector<Table> after;
+  std::vector<std::string> names;
+  for (int i = 1; i < count; ++i) {
+    after.push_back(changed_pages(before.bytes, read_file(paths[i])));
+    names.emplace_back(fmt::format("{} ({} pages)", paths[i], after.back().changed.size() / 4096));
+  }
+  if (before.bytes.empty() ||
+      std::ranges::any_of(after, [](const Table& table) { return table.changed.empty(); })) {
+    std::fprintf(stderr, "chunk_sizes: a file is missing, empty or unchanged\n");
+    return 1;
+  }
+  print_head(names);
+  print_sizes(before, after, true);
+  return 0;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
+  if (argc > 2 && std::isdigit(static_cast<unsigned char>(argv[1][0])) == 0)
+    return measure_files(argc - 1, argv + 1);
   const std::uint64_t bytes = (argc > 1 ? std::strtoull(argv[1], nullptr, 10) : 256) * MiB;
   const double part = argc > 2 ? std::strtod(argv[2], nullptr) : 0.02;
   measure({"rows in a stream, cut by content", make_rows, false}, bytes, part);

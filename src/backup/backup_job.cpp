@@ -39,10 +39,10 @@ class PartSink : public database::Sink {
 };
 
 std::unique_ptr<FileWriter> make_writer(repository::BlobWriter& blobs,
-                                        const database::Layout& layout) {
+                                        const database::Layout& layout, std::size_t databases) {
   if (layout.page_bytes != 0) {
     return std::make_unique<FileWriter>(
-        blobs, repository::page_block_bytes(layout.bytes_estimate, layout.page_bytes));
+        blobs, repository::page_block_bytes(layout.bytes_estimate, layout.page_bytes, databases));
   }
   return std::make_unique<FileWriter>(blobs, repository::stream_chunk_sizes(layout.bytes_estimate));
 }
@@ -234,7 +234,8 @@ class BackupRun {
                                       const std::stop_token& stop) {
     stored.path = folder + "/" + part.path;
     job_.phase("read " + stored.path);
-    const std::unique_ptr<FileWriter> file = make_writer(writer_.blobs(), part.layout);
+    const std::unique_ptr<FileWriter> file =
+        make_writer(writer_.blobs(), part.layout, outcome_.manifest.databases.size());
     PartSink sink(*file, rate_, job_);
     const std::string doing = "back up " + stored.path;
     const database::Receipt receipt = TRY_DURING(doing, database.read(part, sink, stop));

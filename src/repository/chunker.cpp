@@ -16,6 +16,8 @@ using limits::KiB;
 using limits::MiB;
 
 constexpr std::uint64_t chunks_wanted = 32'768;  // half of the most, for estimates that are too low
+// Of all files of pages in a backup. They take 112 MiB of memory while the index is loaded.
+constexpr std::uint64_t page_blocks_wanted = 2 << 20;
 
 // Random numbers, one for each byte value. They decide where every stream is cut: never change
 // them.
@@ -34,8 +36,9 @@ std::uint64_t mask_of(int bits) {
   return ~0ULL << (64 - bits);
 }
 
-std::size_t power_of_two_for(std::uint64_t bytes_estimate, std::size_t least, std::size_t most) {
-  const std::uint64_t wanted = std::bit_ceil(bytes_estimate / chunks_wanted + 1);
+std::size_t power_of_two_for(std::uint64_t bytes_estimate, std::uint64_t chunks, std::size_t least,
+                             std::size_t most) {
+  const std::uint64_t wanted = std::bit_ceil((bytes_estimate + chunks - 1) / chunks);
   return static_cast<std::size_t>(std::clamp<std::uint64_t>(wanted, least, most));
 }
 
@@ -44,12 +47,17 @@ std::size_t power_of_two_for(std::uint64_t bytes_estimate, std::size_t least, st
 ChunkSizes stream_chunk_sizes(std::uint64_t bytes_estimate) {
   // Small objects change in small places; large ones must not drown the index.
   const std::size_t least = bytes_estimate != 0 && bytes_estimate < 16 * MiB ? 64 * KiB : 512 * KiB;
-  const std::size_t average = power_of_two_for(bytes_estimate, least, 1 * MiB);
+  const std::size_t average = power_of_two_for(bytes_estimate, chunks_wanted, least, 1 * MiB);
   return {average / 4, average, std::min(average * 4, limits::chunk_bytes_max)};
 }
 
-std::size_t page_block_bytes(std::uint64_t bytes_estimate, std::uint32_t page_bytes) {
-  const std::size_t block = power_of_two_for(bytes_estimate, 128 * KiB, limits::chunk_bytes_max);
+std::size_t page_block_bytes(std::uint64_t bytes_estimate, std::uint32_t page_bytes,
+                             std::size_t files) {
+  // A power of two: one file more does not change where all are cut.
+  const std::uint64_t share = page_blocks_wanted / std::bit_ceil(std::max<std::uint64_t>(files, 1));
+  const std::uint64_t chunks = std::clamp<std::uint64_t>(share, 1, chunks_wanted);
+  const std::size_t block =
+      power_of_two_for(bytes_estimate, chunks, 4 * KiB, limits::chunk_bytes_max);
   return std::max<std::size_t>(block, page_bytes);
 }
 

@@ -62,13 +62,28 @@ TEST(Chunker, BytesInsertedInFrontChangeFewChunks) {
   EXPECT_LE(fresh, 3);
 }
 
-TEST(Chunker, KeepsAnyFileBelow64KiChunks) {
+TEST(Chunker, CutsPagesAsSmallAsTheirNumberAllows) {
+  EXPECT_EQ(page_block_bytes(0, 4096, 1), 4 * KiB);
+  EXPECT_EQ(page_block_bytes(128 * MiB, 4096, 1), 4 * KiB);
+  EXPECT_EQ(page_block_bytes(128 * MiB + 1, 4096, 1), 8 * KiB);
+  EXPECT_EQ(page_block_bytes(1 * GiB, 512, 1), 32 * KiB);
+  EXPECT_EQ(page_block_bytes(0, 1 << 16, 1), 64 * KiB);
+  // Alone or with some others: the same.
+  EXPECT_EQ(page_block_bytes(128 * MiB, 4096, 64), 4 * KiB);
+  EXPECT_EQ(page_block_bytes(128 * MiB, 4096, 65), 8 * KiB);
+  EXPECT_EQ(page_block_bytes(128 * MiB, 4096, 128), 8 * KiB);
+}
+
+TEST(Chunker, KeepsFilesOfPagesBelowTheirNumbersOfChunks) {
   for (const std::uint64_t bytes : {1 * MiB, 1 * GiB, 50 * GiB, 200 * GiB}) {
-    const std::size_t block = page_block_bytes(bytes, 4096);
-    EXPECT_LE(bytes / block, 65'536U) << bytes;
-    EXPECT_EQ(block % 4096, 0U);
+    for (const std::size_t files : {1, 10, 1000, 1'000'000}) {
+      const std::size_t block = page_block_bytes(bytes, 4096, files);
+      EXPECT_EQ(block % 4096, 0U);
+      if (block == limits::chunk_bytes_max) continue;
+      EXPECT_LE(bytes / block, 32'768U) << bytes;
+      EXPECT_LE(bytes / block * files, std::max<std::uint64_t>(2 << 20, files)) << bytes;
+    }
   }
-  EXPECT_EQ(page_block_bytes(0, 1 << 20), std::size_t{1} << 20);
 }
 
 }  // namespace

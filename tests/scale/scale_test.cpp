@@ -1,7 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <cstdlib>
-#include <fstream>
-
 #include <gtest/gtest.h>
 
 #include "base/limits.h"
@@ -11,35 +8,14 @@
 #include "repository/testing.h"
 #include "storage/decorators/decorator.h"
 #include "storage/memory/memory_backend.h"
+#include "tests/scale/memory_use.h"
 
-namespace stillpoint::repository {
+namespace stillpoint::scale {
 namespace {
 
 using limits::GiB;
 using limits::MiB;
-
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-constexpr bool sanitized = true;
-#else
-constexpr bool sanitized = false;
-#endif
-
-bool full() {
-  return std::getenv("STILLPOINT_FULL") != nullptr;
-}
-
-// A line of /proc/self/status, in bytes: "VmHWM" is the most memory that was ever resident.
-std::uint64_t status_bytes(const std::string& name) {
-  std::ifstream status("/proc/self/status");
-  for (std::string line; std::getline(status, line);) {
-    if (line.rfind(name + ":", 0) == 0) return std::stoull(line.substr(name.size() + 1)) * 1024;
-  }
-  return 0;
-}
-
-void forget_peak() {
-  std::ofstream("/proc/self/clear_refs") << "5";
-}
+using namespace repository;  // NOLINT(google-build-using-namespace)
 
 // Keeps everything but packs.
 class Discarding : public storage::Decorator {
@@ -114,4 +90,4 @@ TEST(Scale, TwoMillionBlobsAreReadFromIndexFilesInto128MiB) {
 }
 
 }  // namespace
-}  // namespace stillpoint::repository
+}  // namespace stillpoint::scale
