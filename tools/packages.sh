@@ -18,6 +18,7 @@ packages_bench=(
   mariadb-backup mydumper openjdk-17-jdk-headless maven
 )
 packages_fresh=(debootstrap git)
+packages_fuzz=(clang-19 libclang-rt-19-dev llvm-19 python3)
 packages_lint=(clang-format-19 clang-tidy-19 python3 git)
 
 # install_packages NAME...: those that are not there yet.

@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <fstream>
+
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include "base/encoding.h"
 #include "base/random.h"
 #include "tests/fuzz/targets.h"
 
@@ -45,6 +49,19 @@ TEST_P(FuzzReplay, NoMutationOfAnExampleHarmsTheDecoder) {
   target.decode(base::view_of(target.example));
   target.decode({});
   for (int i = 0; i < 5000; ++i) target.decode(mutate(base::view_of(target.example), random));
+}
+
+// What fuzzing kept: tests/fuzz/run.py.
+TEST_P(FuzzReplay, NoInputThatWasKeptHarmsTheDecoder) {
+  const Target& target = targets()[GetParam()];
+  std::ifstream file(fmt::format("{}/{}.txt", STILLPOINT_FUZZ_CORPUS, target.name));
+  int inputs = 0;
+  for (std::string line; std::getline(file, line); ++inputs) {
+    const auto input = base::from_base64(line);
+    ASSERT_TRUE(input) << line;
+    target.decode(*input);
+  }
+  EXPECT_GT(inputs, 0);
 }
 
 INSTANTIATE_TEST_SUITE_P(Decoders, FuzzReplay, ::testing::Range<std::size_t>(0, targets().size()),
