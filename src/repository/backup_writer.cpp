@@ -5,6 +5,12 @@
 #include "repository/adoption.h"
 
 namespace stillpoint::repository {
+namespace {
+
+// 1980, the earliest time that all programs can keep which may unpack such files.
+constexpr base::Time same_time{std::chrono::seconds(315'532'800)};
+
+}  // namespace
 
 Result<std::unique_ptr<BackupWriter>> BackupWriter::begin(Repository& repository,
                                                           const WriteOptions& options,
@@ -41,11 +47,13 @@ Result<void> BackupWriter::add_text(const std::string& path, std::string_view te
   return add_file(path, TRY(writer.finish()));
 }
 
-// Subfolders first, since a folder holds their ids.
+// Subfolders first, since a folder holds their ids. What lies directly in the backup has the
+// backup's time; below, all times are the same: a folder whose files have not changed is not stored
+// again.
 Result<Id> BackupWriter::write_folder(const Folder& folder, base::Time time) {
   std::map<std::string, Node> nodes;  // a map: in the order of names, as the format asks
   for (const auto& [name, below] : folder.folders) {
-    const Id tree = TRY(write_folder(below, time));
+    const Id tree = TRY(write_folder(below, same_time));
     nodes[name] = {name, NodeType::folder, 0, {}, tree, time, 0700, {}};
   }
   for (const auto& [name, content] : folder.files) {

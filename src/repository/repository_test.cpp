@@ -197,6 +197,26 @@ INSTANTIATE_TEST_SUITE_P(Kinds, FaultSweep,
                          ::testing::Values(storage::Fault::Kind::before,
                                            storage::Fault::Kind::after));
 
+TEST(BackupWriter, StoresFoldersOfUnchangedFilesOnce) {
+  const auto repository = init_test_repository(storage::make_memory());
+  const Bytes bytes = random_bytes(7, 4 << 20);
+  const auto back_up = [&](int day) {
+    auto writer = BackupWriter::begin(*repository, {}, {}).value();
+    FileWriter file(writer->blobs(), std::size_t{4096});
+    EXPECT_TRUE(file.write(0, bytes));
+    EXPECT_TRUE(writer->add_file("bank/data/bank.db", file.finish().value()));
+    EXPECT_TRUE(writer->add_text("manifest.json", "of day " + std::to_string(day)));
+    Record record = test_record();
+    record.time = base::parse_time("2026-11-21T08:30:00Z").value() + std::chrono::hours(24 * day);
+    return writer->finish(record).value();
+  };
+  const Record first = back_up(0);
+  const Record second = back_up(1);
+  EXPECT_GT(first.bytes_added, 4U << 20);
+  EXPECT_LT(second.bytes_added, 4096U) << "the list of a thousand chunks is 70 KiB";
+  EXPECT_EQ(find_node(*repository, second.tree, "bank")->modified, second.time);
+}
+
 // Replaces an index file by another one that says the same, in the moment in which it is read.
 class ReplacingIndex : public storage::Decorator {
  public:
