@@ -82,7 +82,7 @@ class PostgresCase(support.Case):
                  "AND pid <> pg_backend_pid() AND application_name !~ '^(psql|pgbench)'")
         if database:
             query += f" AND datname = {postgres.literal(database)}"
-        until = time.monotonic() + 5
+        until = time.monotonic() + 10
         while (found := self.server.psql(query)) and time.monotonic() < until:
             time.sleep(0.02)  # a backend notices a moment later that its client is gone
         self.assertEqual(found, "", "sessions are left behind")
