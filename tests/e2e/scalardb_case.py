@@ -90,6 +90,7 @@ class ScalardbCase(support.Case):
     """The letters of databases: P, S, M for PostgreSQL, SQLite, MariaDB."""
 
     time_max = 240
+    processors = 2
     layer = "scalardb"
 
     def make(self, kinds, coordinator="P", accounts=scalardb.ACCOUNTS, **options):

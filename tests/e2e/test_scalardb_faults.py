@@ -268,6 +268,7 @@ class Faults(InTheWay):
 
     def test_a_file_in_rollback_mode(self):
         """While it is read nobody can write to it: said before, or copied at once."""
+        self.wait_max += 2
         self.make("PS")
         self.app.end()
         path = self.system.databases[1].path
