@@ -21,7 +21,7 @@ def tests_of(suite):
 
 
 def print_list():
-    """`time_max`, `alone`, `processors` and `full` are attributes of the test's class (see support.Case)."""
+    """`time_max`, `alone`, `processors`, `full`: attributes of the test's class (support.Case)."""
     loader = unittest.TestLoader()
     for test in tests_of(loader.discover(HERE, pattern="test_*.py")):
         if loader.errors:
