@@ -72,7 +72,9 @@ class Folders {
     if (trees_.full()) TRY(flush());
     return id;
   }
+  std::uint64_t packs() const { return packs_; }
   Result<void> flush() {
+    ++packs_;
     const PackBuilder::Pack pack = trees_.finish(repository_.key());
     const Id id = base::sha256(pack.bytes);
     TRY(repository_.backend().put(repository::name_of_file(FileKind::pack, id), pack.bytes,
@@ -83,6 +85,7 @@ class Folders {
 
  private:
   Repository& repository_;
+  std::uint64_t packs_ = 0;
   PackBuilder trees_{16 * limits::MiB};
 };
 
@@ -115,7 +118,7 @@ Result<void> Pretended::make_index(Repository& repository) const {
   return {};
 }
 
-Result<void> Pretended::make_backups(Repository& repository) const {
+Result<void> Pretended::make_backups(Repository& repository) {
   Folders folders(repository);
   std::vector<Node> root;
   std::uint64_t chunk = 0;
@@ -141,6 +144,7 @@ Result<void> Pretended::make_backups(Repository& repository) const {
     records[day].time += std::chrono::hours(24 * day);
   }
   TRY(folders.flush());
+  folder_packs_ = folders.packs();
   for (const repository::Record& record : records) {
     TRY(repository.save_file(FileKind::record, repository::encode_record(record)));
   }

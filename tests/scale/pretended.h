@@ -25,13 +25,15 @@ class Pretended {
   Pretended& operator=(const Pretended&) = delete;
 
   std::unique_ptr<repository::Repository> open() const;
+  std::uint64_t folder_packs() const { return folder_packs_; }  // beside those of chunks
 
  private:
   std::unique_ptr<storage::Backend> backend() const;
   Result<void> make_index(repository::Repository& repository) const;
-  Result<void> make_backups(repository::Repository& repository) const;
+  Result<void> make_backups(repository::Repository& repository);
 
   Size size_;
+  std::uint64_t folder_packs_ = 0;
   std::filesystem::path folder_;
 };
 
