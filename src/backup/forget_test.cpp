@@ -8,7 +8,6 @@
 
 #include "repository/check.h"
 #include "repository/testing.h"
-#include "storage/decorators/counting.h"
 #include "storage/decorators/faulty.h"
 
 namespace stillpoint::backup {
@@ -23,16 +22,13 @@ const base::Time now = base::parse_time("2026-12-01T00:00:00Z").value();
 
 class ForgetTest : public ::testing::Test {
  protected:
-  void SetUp() override { fill(); }
-
   std::unique_ptr<storage::Backend> backend() const {
     return std::move(*storage::open("memory:" + name_));
   }
 
   // A repository with one tree, which all records name.
-  void fill() {
+  void SetUp() override {
     name_ = "forget-" + base::random_token();
-    ids_.clear();
     repository_ = repository::init_test_repository(backend());
     const Record made =
         repository::back_up_bytes(*repository_, repository::random_bytes(1, 1000)).value();
@@ -219,54 +215,6 @@ TEST_F(ForgetTest, AStopEndsIt) {
   EXPECT_NE(stopped.error().message.find("1 of 2"), std::string::npos);
   EXPECT_EQ(days_left(), (std::set<int>{1, 2}));
 }
-
-// The n-th request to the storage fails, for every n until none does. What was to be kept is kept,
-// and all of it can be read.
-class ForgetFaults : public ForgetTest, public ::testing::WithParamInterface<storage::Fault::Kind> {
- protected:
-  Result<void> attempt(int n, const std::shared_ptr<storage::Counters>& counters) const {
-    storage::Fault fault;
-    fault.at = n;
-    fault.kind = GetParam();
-    auto backend_with_fault = std::make_unique<storage::Faulty>(
-        std::make_unique<storage::Counting>(backend(), counters), std::vector{fault});
-    const auto opened =
-        TRY(Repository::open(std::move(backend_with_fault), repository::test_password()));
-    const auto lock = TRY(repository::Lock::acquire(*opened, repository::LockKind::shared, {}));
-    const ForgetPlan planned = TRY(plan_forget(*opened, keep_last(2), now, {}));
-    return forget(*opened, planned, lock.get(), [](std::size_t) {}, {});
-  }
-};
-
-TEST_P(ForgetFaults, KeepWhatWasToBeKept) {
-  for (int n = 1;; ++n) {
-    fill();
-    add_days(5);
-    const auto counters = std::make_shared<storage::Counters>();
-    const auto done = attempt(n, counters);
-    const std::set<int> left = days_left();
-    ASSERT_TRUE(left.contains(3) && left.contains(4)) << "request " << n;
-    if (done) {
-      ASSERT_EQ(left, (std::set<int>{3, 4})) << "request " << n;
-    }
-    const auto reader = repository::open_test_repository(backend());
-    std::atomic<std::uint64_t> total = 0;
-    std::atomic<std::uint64_t> read = 0;
-    repository::CheckOptions options;
-    options.read_data = true;
-    const auto report = repository::check(*reader, options, {total, read}, {}).value();
-    ASSERT_TRUE(report.ok()) << "request " << n << ": " << report.errors[0];
-    ASSERT_EQ(report.backups, left.size());
-    const std::uint64_t requests =
-        counters->puts + counters->gets + counters->stats + counters->lists + counters->removes;
-    if (done && requests < static_cast<std::uint64_t>(n)) break;
-    ASSERT_LT(n, 200);
-  }
-}
-
-INSTANTIATE_TEST_SUITE_P(Kinds, ForgetFaults,
-                         ::testing::Values(storage::Fault::Kind::before,
-                                           storage::Fault::Kind::after));
 
 }  // namespace
 }  // namespace stillpoint::backup

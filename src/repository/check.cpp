@@ -11,6 +11,7 @@
 #include "repository/backup_reader.h"
 #include "repository/pack.h"
 #include "repository/retired.h"
+#include "storage/range.h"
 
 namespace stillpoint::repository {
 namespace {
@@ -212,7 +213,7 @@ class Checker {
     for (const PackedBlob& blob : blobs) end = std::max(end, end_of(blob));
     const std::uint64_t size = end - begin;
     const Bytes piece =
-        TRY(repository_.backend().get(name_of_file(FileKind::pack, pack), {begin, size}));
+        TRY(get_exactly(repository_.backend(), name_of_file(FileKind::pack, pack), {begin, size}));
     progress_.bytes_done += size;
     for (const PackedBlob& blob : blobs) {
       const auto sealed = ByteView(piece).subspan(blob.offset - begin, blob.length);
@@ -230,9 +231,10 @@ class Checker {
     const std::uint64_t bytes = pack_bytes_.at(id);
     if (bytes < seal_overhead + pack_trailer_bytes) return fail(Errc::corrupt, "too short");
     storage::Backend& backend = repository_.backend();
-    const Bytes trailer = TRY(backend.get(name, {bytes - pack_trailer_bytes, pack_trailer_bytes}));
+    const Bytes trailer =
+        TRY(get_exactly(backend, name, {bytes - pack_trailer_bytes, pack_trailer_bytes}));
     const std::size_t size = TRY(pack_header_bytes(trailer, bytes));
-    const Bytes tail = TRY(backend.get(name, {bytes - size, size}));
+    const Bytes tail = TRY(get_exactly(backend, name, {bytes - size, size}));
     progress_.bytes_done += size;
     const auto blobs = TRY(decode_pack_header(repository_.key(), tail, bytes));
     const auto& indexed = packs_.at(id);

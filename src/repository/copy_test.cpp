@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "repository/copy.h"
 
-#include <tuple>
-
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
@@ -12,14 +10,10 @@
 #include "repository/json_read.h"
 #include "repository/lock.h"
 #include "repository/testing.h"
-#include "storage/decorators/counting.h"
-#include "storage/decorators/faulty.h"
 
 namespace stillpoint::repository {
 namespace {
 
-using storage::Fault;
-using storage::Operation;
 using ::testing::HasSubstr;
 
 // Several backups that share most of their chunks, in packs of few chunks.
@@ -74,7 +68,7 @@ class CopyTest : public ::testing::Test {
     return records.size();
   }
 
-  std::size_t unit_ = 100'000;  // bytes of about a chunk
+  static constexpr std::size_t unit_ = 100'000;  // bytes of about a chunk
   const std::string from_ = "copy-from-" + base::random_token();
   const std::string to_ = "copy-to-" + base::random_token();
   std::vector<Record> records_;
@@ -153,53 +147,6 @@ TEST_F(CopyTest, DamagedBytesAreNotCopied) {
   EXPECT_THAT(copied.error().message, HasSubstr("copy backup " + records_[1].id.brief()));
   EXPECT_EQ(backups_in(to_), 1U);  // the one before
 }
-
-// Each request of either side fails once, before or after it was carried out: what is visible is
-// whole, and the next copy finishes.
-class CopyFaults : public CopyTest,
-                   public ::testing::WithParamInterface<std::tuple<bool, Fault::Kind>> {
- protected:
-  CopyFaults() { unit_ = 10'000; }  // there are many
-  // A copy in which the n-th request to one side fails. The number of requests to that side.
-  std::uint64_t copy_with_fault(const std::string& to, int at, bool& succeeded) {
-    const auto [at_target, kind] = GetParam();
-    const auto counters = std::make_shared<storage::Counters>();
-    auto faulty = std::make_unique<storage::Faulty>(
-        backend(at_target ? to : from_), std::vector<Fault>{{Operation::any, at, 1, kind}});
-    auto counted = std::make_unique<storage::Counting>(std::move(faulty), counters);
-    const auto done = at_target ? copy(backend(from_), std::move(counted))
-                                : copy(std::move(counted), backend(to));
-    succeeded = done.has_value();
-    return counters->puts + counters->gets + counters->stats + counters->lists + counters->removes;
-  }
-};
-
-TEST_P(CopyFaults, HarmNothing) {
-  int failures = 0;
-  const std::string whole = to_ + "-whole";
-  init_test_repository(backend(whole));
-  bool no_fault = false;
-  const std::uint64_t requests = copy_with_fault(whole, 1'000'000, no_fault);
-  ASSERT_TRUE(no_fault);
-  for (int at = 1; static_cast<std::uint64_t>(at) <= requests; ++at) {
-    const std::string to = to_ + "-" + std::to_string(at);
-    init_test_repository(backend(to));
-    bool succeeded = false;
-    copy_with_fault(to, at, succeeded);
-    failures += succeeded ? 0 : 1;
-    const std::size_t visible = backups_in(to);
-    EXPECT_TRUE(visible == 3 || !succeeded) << visible;
-    ASSERT_TRUE(copy(backend(from_), backend(to)));
-    EXPECT_EQ(backups_in(to), 3U);
-    ASSERT_FALSE(HasFailure()) << "request " << at;
-  }
-  EXPECT_GT(failures, 5);
-}
-
-INSTANTIATE_TEST_SUITE_P(
-    Of, CopyFaults,
-    ::testing::Combine(::testing::Bool(), ::testing::Values(Fault::Kind::before, Fault::Kind::after,
-                                                            Fault::Kind::truncate)));
 
 }  // namespace
 }  // namespace stillpoint::repository

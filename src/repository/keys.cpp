@@ -32,9 +32,24 @@ Result<bool> opens(const Repository& repository, const Id& id, const base::Secre
   return key && same_key(*key, repository.key());
 }
 
-Result<void> remove_key_file(Repository& repository, const Id& key) {
-  TRY_DURING("remove key " + key.brief(), repository.remove_file(FileKind::key, key));
-  return {};
+// Removes a key because another stays. Whoever was stopped for so long that its lock expired
+// removes it too late, when others may have removed the one that was to stay: so it looks
+// afterwards, and takes back what it did. Of several who do so, the one that looks last sees what
+// the others did.
+Result<void> remove_key_file(Repository& repository, const Id& key, const Id& staying) {
+  const std::string doing = "remove key " + key.brief();
+  const Result<Bytes> text = load_key(repository, key);
+  if (!text && text.error().code == Errc::not_found) return {};
+  if (!text && text.error().code != Errc::corrupt) return fail(Error(text.error()).during(doing));
+  TRY_DURING(doing, repository.remove_file(FileKind::key, key));
+  const auto there = repository.backend().stat(name_of_file(FileKind::key, staying));
+  if (there || there.error().code != Errc::not_found || !text) return {};
+  TRY_DURING(doing + ": put it back, since key " + staying.brief() + " is gone",
+             repository.backend().put(name_of_file(FileKind::key, key), *text, PutMode::replace));
+  return fail(Error{Errc::locked,
+                    doing + ": somebody else has removed key " + staying.brief() +
+                        ", which was to stay; it was put back",
+                    "see which keys there are: stillpoint key list"});
 }
 
 }  // namespace
@@ -112,7 +127,7 @@ Result<void> remove_key(Repository& repository, const Id& key) {
   // Somebody may have removed ours since it was opened: then this may be the last one.
   TRY_DURING("remove key " + key.brief() + ": look for the key in use",
              repository.backend().stat(name_of_file(FileKind::key, repository.key_in_use())));
-  return remove_key_file(repository, key);
+  return remove_key_file(repository, key, repository.key_in_use());
 }
 
 Result<void> remove_key(Repository& repository, const Id& key, const base::Secret& other) {
@@ -121,7 +136,7 @@ Result<void> remove_key(Repository& repository, const Id& key, const base::Secre
   for (const Id& id : ids) {
     if (id == key) continue;
     const Result<bool> opened = opens(repository, id, other);
-    if (opened && *opened) return remove_key_file(repository, key);
+    if (opened && *opened) return remove_key_file(repository, key, id);
     if (opened || opened.error().code == Errc::corrupt) continue;
     if (opened.error().code == Errc::unsupported || opened.error().code == Errc::invalid) continue;
     return fail(Error(opened.error()).during(doing));
@@ -134,7 +149,8 @@ Result<Id> change_key(Repository& repository, const base::Secret& password,
                       const ScryptCost& cost) {
   const Id old = repository.key_in_use();
   const Id added = TRY(add_key(repository, password, cost));
-  if (auto removed = remove_key_file(repository, old); !removed) {
+  if (auto removed = remove_key_file(repository, old, added); !removed) {
+    if (removed.error().code == Errc::locked) return fail(std::move(removed.error()));
     return fail(Error{removed.error().code,
                       "the new password is in force, but the old one still opens the repository: " +
                           removed.error().message,

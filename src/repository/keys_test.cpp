@@ -1,19 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "repository/keys.h"
 
-#include <algorithm>
-#include <functional>
 #include <set>
 
 #include <gtest/gtest.h>
 
 #include "base/limits.h"
-#include "repository/check.h"
 #include "repository/key_file.h"
-#include "repository/lock.h"
 #include "repository/testing.h"
-#include "storage/decorators/counting.h"
-#include "storage/decorators/faulty.h"
 
 namespace stillpoint::repository {
 namespace {
@@ -26,8 +20,7 @@ base::Secret secret(const std::string& text) {
 
 class KeysTest : public ::testing::Test {
  protected:
-  void SetUp() override { fill(); }
-  void fill() {
+  void SetUp() override {
     name_ = "keys-" + base::random_token();
     repository_ = init_test_repository(backend());
     record_ = back_up_bytes(*repository_, bytes_).value();
@@ -157,116 +150,6 @@ TEST_F(KeysTest, ThereAreNoMoreKeysThanAreTried) {
   EXPECT_TRUE(opens(test_password()));
   EXPECT_TRUE(opens(secret("p19")));
 }
-
-// The n-th request to the storage fails, for every n until none does: a password that is known
-// opens the repository, and all of it is sound.
-struct Change {
-  const char* name;
-  LockKind lock;
-  std::function<Result<void>(Repository&)> run;
-  std::vector<std::string> after;  // the passwords that open it once it has succeeded
-};
-
-const std::vector<Change>& changes() {
-  static const std::vector<Change> all = {
-      {"add",
-       LockKind::shared,
-       [](Repository& repository) -> Result<void> {
-         TRY(add_key(repository, secret("new"), cheap_cost));
-         return {};
-       },
-       {"correct horse", "second", "new"}},
-      {"remove",
-       LockKind::exclusive,
-       [](Repository& repository) -> Result<void> {
-         const std::vector<KeyInfo> keys = TRY(list_keys(repository));
-         for (const KeyInfo& key : keys) {
-           if (!key.in_use) TRY(remove_key(repository, key.id));
-         }
-         return {};
-       },
-       {"correct horse"}},
-      {"remove_in_use",
-       LockKind::exclusive,
-       [](Repository& repository) {
-         return remove_key(repository, repository.key_in_use(), secret("second"));
-       },
-       {"second"}},
-      {"change",
-       LockKind::exclusive,
-       [](Repository& repository) -> Result<void> {
-         TRY(change_key(repository, secret("new"), cheap_cost));
-         return {};
-       },
-       {"new", "second"}},
-  };
-  return all;
-}
-
-class KeyFaults
-    : public KeysTest,
-      public ::testing::WithParamInterface<std::tuple<std::size_t, storage::Fault::Kind>> {
- protected:
-  const Change& change() const { return changes()[std::get<0>(GetParam())]; }
-
-  Result<void> attempt(int n, const std::shared_ptr<storage::Counters>& counters) const {
-    storage::Fault fault;
-    fault.at = n;
-    fault.kind = std::get<1>(GetParam());
-    auto faulty = std::make_unique<storage::Faulty>(
-        std::make_unique<storage::Counting>(backend(), counters), std::vector{fault});
-    const auto opened = TRY(Repository::open(std::move(faulty), test_password()));
-    const auto lock = TRY(Lock::acquire(*opened, change().lock, {}));
-    return change().run(*opened);
-  }
-
-  // The passwords, of those that the test knows, that open it now.
-  std::vector<std::string> passwords() const {
-    std::vector<std::string> known;
-    for (const char* password : {"correct horse", "new", "second"}) {
-      if (opens(secret(password))) known.push_back(password);
-    }
-    return known;
-  }
-};
-
-TEST_P(KeyFaults, LeaveAPasswordThatOpensTheRepository) {
-  for (int n = 1;; ++n) {
-    fill();
-    ASSERT_TRUE(add_key(*repository_, secret("second"), cheap_cost));
-    const auto counters = std::make_shared<storage::Counters>();
-    const auto done = attempt(n, counters);
-    const std::vector<std::string> known = passwords();
-    ASSERT_FALSE(known.empty()) << "request " << n;
-    if (done) {
-      std::vector<std::string> expected = change().after;
-      std::sort(expected.begin(), expected.end());
-      ASSERT_EQ(known, expected) << "request " << n;
-    }
-    const auto reader = open_with(known[0]);
-    std::atomic<std::uint64_t> total = 0;
-    std::atomic<std::uint64_t> read = 0;
-    CheckOptions options;
-    options.read_data = true;
-    const CheckReport report = check(*reader, options, {total, read}, {}).value();
-    ASSERT_TRUE(report.ok()) << "request " << n << ": " << report.errors[0];
-    const std::uint64_t requests =
-        counters->puts + counters->gets + counters->stats + counters->lists + counters->removes;
-    if (done && requests < static_cast<std::uint64_t>(n)) break;
-    ASSERT_LT(n, 200);
-  }
-}
-
-INSTANTIATE_TEST_SUITE_P(Changes, KeyFaults,
-                         ::testing::Combine(::testing::Range<std::size_t>(0, changes().size()),
-                                            ::testing::Values(storage::Fault::Kind::before,
-                                                              storage::Fault::Kind::after)),
-                         [](const auto& made) {
-                           const bool before =
-                               std::get<1>(made.param) == storage::Fault::Kind::before;
-                           return std::string(changes()[std::get<0>(made.param)].name) +
-                                  (before ? "_before" : "_after");
-                         });
 
 }  // namespace
 }  // namespace stillpoint::repository

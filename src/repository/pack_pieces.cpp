@@ -6,6 +6,7 @@
 
 #include "base/limits.h"
 #include "pipeline/ordered.h"
+#include "storage/range.h"
 
 namespace stillpoint::repository {
 namespace {
@@ -47,7 +48,7 @@ Result<std::vector<SealedBlob>> read_piece(const Repository& repository, const P
   const std::uint64_t begin = piece.blobs.front().offset;
   const std::string name = name_of_file(FileKind::pack, piece.pack);
   const storage::ByteRange range{begin, end_of(piece.blobs.back()) - begin};
-  const Bytes bytes = TRY_DURING("read " + name, repository.backend().get(name, range));
+  const Bytes bytes = TRY_DURING("read " + name, get_exactly(repository.backend(), name, range));
   std::vector<SealedBlob> read;
   for (const PackedBlob& blob : piece.blobs) {
     if (blob.offset < begin || end_of(blob) - begin > bytes.size()) {

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "repository/pack.h"
+#include "storage/range.h"
 
 namespace stillpoint::repository {
 
@@ -16,9 +17,9 @@ Result<std::vector<PackedBlob>> read_pack_header(const Repository& repository, c
   }
   storage::Backend& backend = repository.backend();
   const storage::ByteRange end{pack_bytes - pack_trailer_bytes, pack_trailer_bytes};
-  const Bytes trailer = TRY_DURING(doing, backend.get(name, end));
+  const Bytes trailer = TRY_DURING(doing, get_exactly(backend, name, end));
   const std::size_t size = TRY_DURING(doing, pack_header_bytes(trailer, pack_bytes));
-  const Bytes tail = TRY_DURING(doing, backend.get(name, {pack_bytes - size, size}));
+  const Bytes tail = TRY_DURING(doing, get_exactly(backend, name, {pack_bytes - size, size}));
   return TRY_DURING(doing, decode_pack_header(repository.key(), tail, pack_bytes));
 }
 

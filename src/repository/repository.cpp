@@ -9,6 +9,7 @@
 
 #include "base/encoding.h"
 #include "base/limits.h"
+#include "base/log.h"
 #include "base/random.h"
 #include "pipeline/ordered.h"
 #include "repository/compression.h"
@@ -16,6 +17,7 @@
 #include "repository/json_read.h"
 #include "repository/key_file.h"
 #include "repository/polynomial.h"
+#include "storage/range.h"
 
 namespace stillpoint::repository {
 namespace {
@@ -176,8 +178,13 @@ Result<void> Repository::put_file(FileKind kind, const SealedFile& file) {
 
 Result<Id> Repository::save_file(FileKind kind, std::string_view text) {
   const SealedFile file = seal_file(text);
-  TRY(put_file(kind, file));
-  return file.id;
+  Result<void> done = put_file(kind, file);
+  if (done) return file.id;
+  // It may be there, whole or not: who reads it next must not stumble over it.
+  if (const auto removed = remove_file(kind, file.id); !removed) {
+    log(LogLevel::info, "take back {}: {}", name_of_file(kind, file.id), removed.error().message);
+  }
+  return fail(std::move(done.error()));
 }
 
 Result<Bytes> Repository::load_file(FileKind kind, const Id& id) const {
@@ -322,7 +329,7 @@ Result<Bytes> Repository::load_blob(BlobType type, const Id& id) const {
   const std::string name = name_of_file(FileKind::pack, place->pack);
   const std::string doing = "blob " + id.brief() + " in " + name;
   const Bytes sealed =
-      TRY_DURING(doing, backend_->get(name, {place->blob.offset, place->blob.length}));
+      TRY_DURING(doing, get_exactly(*backend_, name, {place->blob.offset, place->blob.length}));
   return TRY_DURING(doing, open_blob(key_, place->blob, sealed));
 }
 

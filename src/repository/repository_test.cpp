@@ -11,9 +11,7 @@
 #include "repository/index_file.h"
 #include "repository/lock.h"
 #include "repository/testing.h"
-#include "storage/decorators/counting.h"
 #include "storage/decorators/decorator.h"
-#include "storage/decorators/faulty.h"
 #include "storage/memory/memory_backend.h"
 
 namespace stillpoint::repository {
@@ -155,47 +153,6 @@ TEST_F(RepositoryTest, AFileGivenUpInTheMiddleIsNotTouchedByItsWorkers) {
     EXPECT_EQ((*writer)->finish(test_record()).error().code, Errc::cancelled);
   }
 }
-
-// The n-th request to the storage fails, for every n until none does: whatever happens, there is a
-// whole backup or none, and the repository checks clean.
-class FaultSweep : public RepositoryTest,
-                   public ::testing::WithParamInterface<storage::Fault::Kind> {};
-
-TEST_P(FaultSweep, LeavesAWholeBackupOrNone) {
-  const Bytes bytes = random_bytes(8, 9'000'000);
-  for (int n = 1;; ++n) {
-    name_ = "fault-sweep-" + base::random_token();
-    init_test_repository(backend());
-    const auto counters = std::make_shared<storage::Counters>();
-    const auto attempt = [&]() -> Result<Record> {
-      storage::Fault fault;
-      fault.at = n;
-      fault.kind = GetParam();
-      const auto repository = TRY(Repository::open(
-          std::make_unique<storage::Faulty>(
-              std::make_unique<storage::Counting>(backend(), counters), std::vector{fault}),
-          test_password()));
-      return back_up_bytes(*repository, bytes, {Compression::off, 4 << 20, 2});
-    };
-    const auto done = attempt();
-    // A failure after the effect may leave a backup that is whole although we were told otherwise.
-    const auto reader = open_test_repository(backend());
-    ASSERT_TRUE(reader->load_index({}));
-    const auto records = reader->records({}).value();
-    ASSERT_GE(records.size(), done ? 1U : 0U) << "request " << n;
-    for (const Record& record : records) ASSERT_EQ(read_back(*reader, record).value(), bytes);
-    const CheckReport report = check_all();
-    ASSERT_TRUE(report.ok()) << "request " << n << ": " << report.errors[0];
-    const std::uint64_t requests =
-        counters->puts + counters->gets + counters->stats + counters->lists + counters->removes;
-    if (done && requests < static_cast<std::uint64_t>(n)) break;
-    ASSERT_LT(n, 200);
-  }
-}
-
-INSTANTIATE_TEST_SUITE_P(Kinds, FaultSweep,
-                         ::testing::Values(storage::Fault::Kind::before,
-                                           storage::Fault::Kind::after));
 
 TEST(BackupWriter, StoresFoldersOfUnchangedFilesOnce) {
   const auto repository = init_test_repository(storage::make_memory());

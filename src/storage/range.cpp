@@ -24,4 +24,11 @@ Result<ByteRange> resolve_range(std::string_view name, ByteRange range, std::uin
   return ByteRange{range.offset, size};
 }
 
+Result<Bytes> get_exactly(Backend& backend, std::string_view name, ByteRange range) {
+  Bytes bytes = TRY(backend.get(name, range));
+  if (bytes.size() == range.size) return bytes;
+  return fail(Errc::corrupt, "{}: {} gave {} bytes where {} were asked for", name, backend.url(),
+              bytes.size(), range.size);
+}
+
 }  // namespace stillpoint::storage

@@ -15,9 +15,11 @@ enum class Operation { any, put, get, stat, list, remove };
 
 struct Fault {
   enum class Kind {
-    before,    // fails, and nothing has happened
-    after,     // fails, and it has happened nevertheless
-    truncate,  // a get gives only the first half of its bytes, as if that were all
+    before,         // fails, and nothing has happened
+    after,          // fails, and it has happened nevertheless
+    truncate,       // a get gives only the first half of its bytes, as if that were all
+    torn,           // a put stores only the first half of its bytes, and fails
+    torn_silently,  // the same, and it says that all is well
   };
   Operation operation = Operation::any;
   int at = 1;     // the first call that it strikes, counted from 1 for each operation (or all)
@@ -45,7 +47,7 @@ class Faulty : public Decorator {
   // Counts the call; the fault that strikes it.
   std::optional<Fault> next(Operation operation);
   template <class F>
-  auto call(Operation operation, F&& forward) -> decltype(forward());
+  auto call(Operation operation, F&& forward) -> decltype(forward(false));  // whether torn
 
   base::Guarded<std::vector<Plan>> plans_;
 };
