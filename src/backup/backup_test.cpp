@@ -3,6 +3,7 @@
 #include <atomic>
 #include <csignal>
 #include <filesystem>
+#include <set>
 #include <thread>
 
 #include <fcntl.h>
@@ -95,6 +96,20 @@ class BackupTest : public ::testing::Test {
     return done;
   }
 
+  // As a repair does where these names of the root folder are lost.
+  Id leave_out(const repository::Record& record, const std::set<std::string>& names,
+               const std::vector<std::string>& tags) const {
+    const auto writer = repository::BackupWriter::begin(*repository_, {}, {}).value();
+    const Bytes root = repository_->load_blob(repository::BlobType::tree, record.tree).value();
+    const std::string changed = repository::change_tree(root, {names, {}}).value();
+    EXPECT_TRUE(writer->blobs().save(repository::BlobType::tree,
+                                     base::copy_of(base::view_of(changed)), [](const Id&) {}));
+    const Bytes text = repository_->load_file(repository::FileKind::record, record.id).value();
+    const Id tree = base::sha256(base::view_of(changed));
+    return writer->finish_copy(repository::encode_repaired(text, record.id, tree, tags).value())
+        .value();
+  }
+
   std::string folder_;
   std::unique_ptr<repository::Repository> repository_;
 };
@@ -106,7 +121,7 @@ TEST(System, NamesAndLabels) {
   EXPECT_EQ(system_of_url("mysql://me@db1.x.org:3306/?schemas=a,b")->name, "db1.x.org");
   EXPECT_EQ(system_of_url("mysql://me@db1/shop?users=1")->name, "shop");
   for (const char* bad : {"", "-x", "a/b", "a\nb", ".."}) EXPECT_FALSE(check_system_name(bad));
-  for (const char* bad : {"", "latest", "proven", "a,b", "a b", "a\nb"})
+  for (const char* bad : {"", "latest", "proven", "damaged", "repaired", "a,b", "a b", "a\nb"})
     EXPECT_FALSE(check_label(bad));
   EXPECT_TRUE(check_label("before-upgrade"));
 }
@@ -236,6 +251,55 @@ TEST_F(BackupTest, AFileThatIsNotWhatTheManifestSaysIsRefused) {
   EXPECT_TRUE(find_stored_file(*repository_, found, file));
   file.content.bytes[0] ^= 1;
   EXPECT_EQ(find_stored_file(*repository_, found, file).error().code, Errc::corrupt);
+}
+
+TEST_F(BackupTest, OfADamagedBackupOnlyWhatIsWholeIsRestored) {
+  const System shop{"shop",
+                    Consistency::separate,
+                    {},
+                    {},
+                    {{"a", {make_database("one", 5)}, {}}, {"B", {make_database("two", 6)}, {}}}};
+  const repository::Record whole = take(shop, {"monday", false, {}})->record;
+  const auto tags = repaired_tags(whole);
+  EXPECT_EQ(tags, (std::vector<std::string>{"stillpoint", "damaged", "monday", "repaired"}));
+  // restic's repair leaves the tags as they are, and adds its own.
+  auto by_restic = whole.tags;
+  by_restic.emplace_back("repaired");
+  for (const auto& tagged : {tags, by_restic}) {
+    const Id id = leave_out(whole, {"%42"}, tagged);
+    const Listed found = find_backup(*repository_, "monday", {}).value();
+    EXPECT_EQ(found.record.id, id) << "not its original";
+    EXPECT_EQ(found.verdict, "damaged");
+    EXPECT_EQ(found.label, "monday");
+    EXPECT_EQ(repaired_tags(found.record), tags);
+
+    const Manifest manifest = load_manifest(*repository_, found, {}).value();
+    EXPECT_EQ(manifest.verdict, Verdict::damaged);
+    EXPECT_TRUE(manifest.databases[0].lost.empty());
+    EXPECT_EQ(manifest.databases[1].lost,
+              (std::vector<std::string>{"%42/data/two.db", "%42/schema/schema.sql"}));
+    for (const bool only_drill : {false, true}) {
+      const auto refused = restore_to("monday", {{"B", folder_ + "/new.db"}}, only_drill);
+      ASSERT_FALSE(refused);
+      EXPECT_EQ(refused.error().code, Errc::corrupt);
+      EXPECT_NE(refused.error().message.find("%42/data/two.db"), std::string::npos);
+      EXPECT_NE(refused.error().advice.find("--database a;"), std::string::npos);
+    }
+    EXPECT_FALSE(std::filesystem::exists(folder_ + "/new.db"));
+    const RestoreRequest of_a = {{"a"}, {{"a", folder_ + "/a.db"}}, {}, false, {}};
+    EXPECT_TRUE(plan_restore(found, manifest, of_a));
+    ASSERT_TRUE(repository_->remove_file(repository::FileKind::record, id));
+  }
+}
+
+TEST_F(BackupTest, ABackupWhoseManifestIsLostSaysSo) {
+  const auto whole = take(system_of_url(make_database("bank", 5)).value())->record;
+  leave_out(whole, {"manifest.json"}, repaired_tags(whole));
+  const auto refused = restore_to("latest", {});
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, Errc::corrupt);
+  EXPECT_NE(refused.error().message.find("it is lost"), std::string::npos);
+  EXPECT_NE(refused.error().advice.find("stillpoint ls"), std::string::npos);
 }
 
 TEST_F(BackupTest, TheManifestSurvivesAndNonsenseIsRefused) {

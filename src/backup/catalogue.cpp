@@ -2,6 +2,8 @@
 #include "backup/catalogue.h"
 
 #include <algorithm>
+#include <unordered_map>
+#include <unordered_set>
 
 #include "base/limits.h"
 #include "base/text.h"
@@ -13,9 +15,30 @@ namespace {
 using repository::FileKind;
 
 constexpr std::size_t manifest_bytes_max = 256 * limits::MiB;
+constexpr const char* damaged_tag = "damaged";
+constexpr const char* repaired_tag = "repaired";  // restic's
 
 bool has_tag(const repository::Record& record, std::string_view tag) {
   return std::find(record.tags.begin(), record.tags.end(), tag) != record.tags.end();
+}
+
+// The manifest is as it was written; the files that are there tell what is lost since.
+Result<void> find_lost(const repository::Repository& repository, const Listed& backup,
+                       Manifest& manifest, const std::stop_token& stop) {
+  std::unordered_map<std::string, Id> there;
+  const auto visit = [&](const std::string& path, const repository::Node& node) -> Result<void> {
+    if (node.type == repository::NodeType::file) there[path] = content_id(node.content);
+    return {};
+  };
+  TRY(repository::walk(repository, backup.record.tree, visit, stop));
+  for (DatabaseEntry& entry : manifest.databases) {
+    for (const StoredFile& file : entry.files) {
+      const auto found = there.find(file.path);
+      if (found == there.end() || found->second != file.content) entry.lost.push_back(file.path);
+    }
+  }
+  manifest.verdict = Verdict::damaged;
+  return {};
 }
 
 Error not_found(std::string_view name, const std::vector<Listed>& all) {
@@ -40,10 +63,12 @@ Listed listed_of(const repository::Record& record) {
   for (const std::string& tag : record.tags) {
     if (tag == "proven" || tag == "paused" || tag == "unproven") {
       listed.verdict = tag;
-    } else if (tag != "stillpoint") {
+    } else if (tag != "stillpoint" && tag != damaged_tag && tag != repaired_tag) {
       listed.label = tag;
     }
   }
+  // By us, or by restic, which keeps the old verdict. It outweighs what was shown before.
+  if (has_tag(record, damaged_tag) || has_tag(record, repaired_tag)) listed.verdict = damaged_tag;
   return listed;
 }
 
@@ -56,6 +81,17 @@ repository::Record record_of(const Manifest& manifest) {
   if (!manifest.label.empty()) record.tags.push_back(manifest.label);
   record.program = manifest.program;
   return record;
+}
+
+std::vector<std::string> repaired_tags(const repository::Record& record) {
+  const Listed listed = listed_of(record);
+  std::vector<std::string> tags = record.tags;
+  if (listed.ours) {
+    tags = {"stillpoint", damaged_tag};
+    if (!listed.label.empty()) tags.push_back(listed.label);
+  }
+  if (std::count(tags.begin(), tags.end(), repaired_tag) == 0) tags.emplace_back(repaired_tag);
+  return tags;
 }
 
 Result<std::vector<Listed>> list_backups(const repository::Repository& repository,
@@ -96,8 +132,13 @@ Result<Listed> find_backup(const repository::Repository& repository, std::string
 }
 
 Result<Listed> find_backup(const std::vector<Listed>& all, std::string_view name) {
+  std::unordered_set<Id> originals;
+  for (const Listed& backup : all) {
+    if (backup.damaged() && backup.record.original) originals.insert(*backup.record.original);
+  }
   const Listed* found = nullptr;
   for (const Listed& backup : all) {  // oldest first: the newest that fits stays
+    if (originals.contains(backup.record.id)) continue;
     if (name == "latest" || name == "latest:" + backup.system ||
         (!backup.label.empty() && name == backup.label)) {
       found = &backup;
@@ -124,11 +165,18 @@ Result<Manifest> load_manifest(const repository::Repository& repository, const L
     return fail(Error{Errc::unsupported, doing + ": this backup was not made by stillpoint",
                       "use ls and dump on it, or restic restore"});
   }
-  const repository::Node node =
-      TRY_DURING(doing, repository::find_node(repository, backup.record.tree, manifest_path));
-  const Bytes text = TRY_DURING(
-      doing, repository::read_whole_file(repository, node, manifest_bytes_max, std::move(stop)));
-  return TRY_DURING(doing, decode_manifest(text));
+  auto node = repository::find_node(repository, backup.record.tree, manifest_path);
+  if (!node && backup.damaged() && node.error().code == Errc::not_found) {
+    return fail(Error{Errc::corrupt, doing + ": it is lost, and with it what the other files are",
+                      "take another backup; what is left of this one: stillpoint ls " +
+                          backup.record.id.brief() + ", and dump"});
+  }
+  if (!node) return fail(std::move(node.error()).during(doing));
+  const Bytes text =
+      TRY_DURING(doing, repository::read_whole_file(repository, *node, manifest_bytes_max, stop));
+  Manifest manifest = TRY_DURING(doing, decode_manifest(text));
+  if (backup.damaged()) TRY_DURING(doing, find_lost(repository, backup, manifest, stop));
+  return manifest;
 }
 
 Id content_id(const std::vector<Id>& chunks) {

@@ -21,11 +21,14 @@ struct Listed {
   std::string system = {};  // of somebody else's: the host
   std::string label = {};
   std::string verdict = {};  // "" for somebody else's
+  bool damaged() const { return verdict == "damaged"; }
 };
 
 Listed listed_of(const repository::Record& record);
 // The record of a backup that has this manifest.
 repository::Record record_of(const Manifest& manifest);
+// The tags of this backup once it was repaired without what it has lost: it claims nothing more.
+std::vector<std::string> repaired_tags(const repository::Record& record);
 Result<std::vector<Listed>> list_backups(const repository::Repository& repository,
                                          std::stop_token stop);
 
@@ -41,13 +44,14 @@ struct Catalogue {
 // Fails where the storage does, or somebody stops it: nothing is called unreadable for that.
 Result<Catalogue> read_catalogue(const repository::Repository& repository, std::stop_token stop);
 
-// `name` is "latest", "latest:SYSTEM", a label, or the front of an id. The newest that fits; an id
-// prefix must be unique.
+// `name` is "latest", "latest:SYSTEM", a label, or the front of an id. The newest that fits, and
+// not one that was repaired, but what the repair has made of it; an id prefix must be unique.
 Result<Listed> find_backup(const repository::Repository& repository, std::string_view name,
                            std::stop_token stop);
 Result<Listed> find_backup(const std::vector<Listed>& all, std::string_view name);
 
-// The repository's index must be loaded. `unsupported` for a backup that is not ours.
+// The repository's index must be loaded. `unsupported` for a backup that is not ours. Of a damaged
+// one the manifest tells what was there; what is lost of it is looked up.
 Result<Manifest> load_manifest(const repository::Repository& repository, const Listed& backup,
                                std::stop_token stop);
 

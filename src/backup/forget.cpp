@@ -79,8 +79,8 @@ void note_loss_of_proof(const ForgetGroup& group, std::vector<std::string>& note
   }
   if (!had || has || loses_all(group)) return;
   notes.push_back(base::printable(group.system) +
-                  ": every backup that is kept is unproven; to keep the proven ones as well: "
-                  "--keep-tag proven");
+                  ": every backup that is kept is unproven or damaged; to keep the proven ones as "
+                  "well: --keep-tag proven");
 }
 
 Result<void> plan_by_policy(const ForgetRequest& request, base::Time now,

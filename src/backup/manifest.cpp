@@ -91,24 +91,26 @@ Json json_of(const DatabaseEntry& entry) {
                 {"open_us", entry.open_time.count()}};
   if (!entry.point.position.empty()) point["position"] = entry.point.position;
   if (entry.clock) point["clock"] = json_of(*entry.clock);
-  return {{"name", entry.name},
-          {"kind", entry.kind},
-          {"url", entry.url},
-          {"folder", entry.folder},
-          {"restore_point", point},
-          {"capabilities",
-           {{"snapshot", entry.capabilities.snapshot},
-            {"writers_wait", entry.capabilities.writers_wait},
-            {"write_mark", entry.capabilities.write_mark},
-            {"hold_writes", entry.capabilities.hold_writes},
-            {"choice", entry.capabilities.choice},
-            {"behind", entry.capabilities.behind},
-            {"readers", entry.capabilities.readers}}},
-          {"settings", json_of(entry.settings)},
-          {"warnings", entry.warnings},
-          {"left_out", entry.left_out},
-          {"objects", objects},
-          {"files", files}};
+  Json json = {{"name", entry.name},
+               {"kind", entry.kind},
+               {"url", entry.url},
+               {"folder", entry.folder},
+               {"restore_point", point},
+               {"capabilities",
+                {{"snapshot", entry.capabilities.snapshot},
+                 {"writers_wait", entry.capabilities.writers_wait},
+                 {"write_mark", entry.capabilities.write_mark},
+                 {"hold_writes", entry.capabilities.hold_writes},
+                 {"choice", entry.capabilities.choice},
+                 {"behind", entry.capabilities.behind},
+                 {"readers", entry.capabilities.readers}}},
+               {"settings", json_of(entry.settings)},
+               {"warnings", entry.warnings},
+               {"left_out", entry.left_out},
+               {"objects", objects},
+               {"files", files}};
+  if (!entry.lost.empty()) json["lost"] = entry.lost;
+  return json;
 }
 
 // Reading: at() and get() throw on anything unexpected; decode_manifest catches that once.
@@ -304,6 +306,8 @@ std::string_view name_of(Verdict verdict) {
       return "paused";
     case Verdict::unproven:
       return "unproven";
+    case Verdict::damaged:
+      return "damaged";
   }
   return "";
 }

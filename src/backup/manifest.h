@@ -36,8 +36,9 @@ enum class Branch {
 std::string_view name_of(Branch branch);
 
 // proven: consistency was shown. paused: everybody who is known stood still, more cannot be told.
-// unproven: neither (a backup is kept then only on --allow-unproven).
-enum class Verdict { proven, paused, unproven };
+// unproven: neither (a backup is kept then only on --allow-unproven). damaged: whatever was shown,
+// something of it is lost since; no manifest is written with it, it is told by the record.
+enum class Verdict { proven, paused, unproven, damaged };
 std::string_view name_of(Verdict verdict);
 
 // One fact that speaks for or against the backup's consistency.
@@ -96,6 +97,7 @@ struct DatabaseEntry {
   std::vector<database::Setting> settings = {};
   std::vector<std::string> warnings = {};
   std::vector<std::string> left_out = {};
+  std::vector<std::string> lost = {};          // paths of its files that a repair has found lost
   std::vector<database::Object> objects = {};  // without parts
   std::vector<StoredFile> files = {};
   std::optional<ClockFacts> clock = {};  // of a restore point

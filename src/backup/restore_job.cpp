@@ -57,6 +57,42 @@ Result<void> refuse_alone(const Manifest& manifest, const RestoreRequest& reques
                     "--alone"});
 }
 
+Error lost_error(const Listed& backup, const Manifest& manifest, const DatabaseEntry& entry,
+                 const std::vector<std::string>& lost) {
+  constexpr std::size_t named_max = 20;
+  std::vector<std::string> named(
+      lost.begin(), lost.begin() + static_cast<std::ptrdiff_t>(std::min(lost.size(), named_max)));
+  if (lost.size() > named.size()) {
+    named.push_back(fmt::format("and {} more", lost.size() - named.size()));
+  }
+  std::string others;
+  for (const DatabaseEntry& other : manifest.databases) {
+    if (other.lost.empty()) others += " --database " + other.name;
+  }
+  const std::string id = backup.record.id.brief();
+  return Error{Errc::corrupt,
+               fmt::format("restore {}: backup {} is damaged, and lacks of it: {}", entry.name, id,
+                           base::join(named, ", ")),
+               "take another backup: stillpoint list; " +
+                   (others.empty() ? "" : "or restore what this one has whole:" + others + "; ") +
+                   "its files can be read: stillpoint ls " + id + ", and dump"};
+}
+
+// Never a part of a database as if it were all. Of single tables only their own parts count: those
+// are known once the target was prepared.
+Result<void> refuse_lost(const Listed& backup, const Manifest& manifest,
+                         const RestoreRequest& request) {
+  if (!request.options.tables.empty()) return {};
+  for (const DatabaseEntry& entry : manifest.databases) {
+    const auto& chosen = request.databases;
+    const bool wanted =
+        chosen.empty() || std::find(chosen.begin(), chosen.end(), entry.name) != chosen.end();
+    if (!wanted || entry.lost.empty()) continue;
+    return fail(lost_error(backup, manifest, entry, entry.lost));
+  }
+  return {};
+}
+
 database::Content content_of(const Listed& backup, const DatabaseEntry& entry) {
   database::Content content;
   content.backup = backup.record.id.hex();
@@ -70,14 +106,19 @@ database::Content content_of(const Listed& backup, const DatabaseEntry& entry) {
 // Stages one database and holds it against the backup; nothing that exists is touched.
 class Staging {
  public:
-  Staging(const repository::Repository& repository, const Listed& backup, PlannedRestore& planned,
-          job::Job::Context& job)
-      : repository_(repository), backup_(backup), planned_(planned), job_(job) {}
+  Staging(const repository::Repository& repository, const RestorePlan& plan,
+          PlannedRestore& planned, job::Job::Context& job)
+      : repository_(repository),
+        backup_(plan.backup),
+        manifest_(plan.manifest),
+        planned_(planned),
+        job_(job) {}
 
   Result<void> run() {
     database::Target& target = *planned_.target;
     job_.phase("prepare " + planned_.url);
     TRY(target.prepare(content_of(backup_, planned_.entry), job_.stop()));
+    TRY(refuse_lost_parts());
     TRY(stage_schema());
     TRY(stage_data());
     job_.phase("complete " + planned_.entry.name);
@@ -89,6 +130,16 @@ class Staging {
  private:
   bool is_schema(const StoredFile& file) const {
     return planned_.entry.part_of(file).starts_with("schema/");
+  }
+
+  Result<void> refuse_lost_parts() const {
+    std::vector<std::string> wanted;
+    for (const std::string& path : planned_.entry.lost) {
+      const StoredFile file{path, 0, {}};
+      if (planned_.target->wants(planned_.entry.part_of(file))) wanted.push_back(path);
+    }
+    if (wanted.empty()) return {};
+    return fail(lost_error(backup_, manifest_, planned_.entry, wanted));
   }
 
   Result<void> stage_schema() {
@@ -129,6 +180,7 @@ class Staging {
 
   const repository::Repository& repository_;
   const Listed& backup_;
+  const Manifest& manifest_;
   PlannedRestore& planned_;
   job::Job::Context& job_;
 };
@@ -140,7 +192,7 @@ Result<void> stage_all(const repository::Repository& repository, RestorePlan& pl
   }
   for (PlannedRestore& planned : plan.databases) {
     TRY_DURING("restore " + planned.entry.name, job.task(planned.entry.name, [&] {
-      return Staging(repository, plan.backup, planned, job).run();
+      return Staging(repository, plan, planned, job).run();
     }));
   }
   return {};
@@ -234,6 +286,7 @@ Result<RestorePlan> plan_restore(const Listed& backup, Manifest manifest,
   const std::vector<std::string> known = names_of(plan.manifest);
   for (const std::string& name : request.databases) TRY(check_named(name, known));
   for (const auto& [name, url] : request.to) TRY(check_named(name, known));
+  TRY(refuse_lost(backup, plan.manifest, request));
   TRY(refuse_alone(plan.manifest, request));
   for (const DatabaseEntry& entry : plan.manifest.databases) {
     const auto& chosen = request.databases;

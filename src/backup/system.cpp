@@ -106,8 +106,8 @@ Result<void> check_system_name(std::string_view name) {
 }
 
 Result<void> check_label(std::string_view label) {
-  constexpr std::array<std::string_view, 5> taken = {"stillpoint", "latest", "proven", "paused",
-                                                     "unproven"};
+  constexpr std::array<std::string_view, 7> taken = {"stillpoint", "latest",  "proven",  "paused",
+                                                     "unproven",   "damaged", "repaired"};
   if (std::find(taken.begin(), taken.end(), label) != taken.end()) {
     return fail(Errc::invalid, "'{}' cannot be a label: the word has another meaning", label);
   }

@@ -469,14 +469,19 @@ class Parser {
     }
     CLI::App* repair = app_.add_subcommand("repair", "Mend a damaged repository");
     repair->require_subcommand(1);
-    auto [command, options] = add<RepairIndexCommand>(
-        "index", "Make the index say what the packs say; delete nothing", repair);
-    command->add_flag("--read-all-packs", options->read_all_packs,
-                      "read every pack's header, also of packs that prune has retired");
-    command->add_flag("--dry-run", options->dry_run, "show what would be done, and stop");
-    command->footer(
-        "\nExamples:\n  stillpoint repair index --dry-run\n"
-        "  stillpoint repair index && stillpoint check");
+    {
+      auto [command, options] = add<RepairIndexCommand>(
+          "index", "Make the index say what the packs say; delete nothing", repair);
+      add_repair_options(*command, *options);
+    }
+    {
+      auto [command, options] = add<RepairPacksCommand>(
+          "packs", "Save what can be read of damaged packs, and retire them", repair);
+      add_repair_options(*command, *options);
+    }
+    auto [command, options] = add<RepairSnapshotsCommand>(
+        "snapshots", "Make backups that do without what is lost", repair);
+    add_repair_options(*command, *options);
   }
 
   Arguments ended(const CLI::ParseError& e, int argc, const char* const* argv) {

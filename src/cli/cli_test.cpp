@@ -51,8 +51,25 @@ TEST(Arguments, TimesSizesAndSharesOfPruneAreReadWithTheirUnits) {
   for (const char* wrong : {"10", "-1h", "1y", "", "h"}) {
     EXPECT_EQ(parse({"prune", "--grace", wrong}).exit_code, 2) << wrong;
   }
+}
+
+TEST(Arguments, OfRepairSayWhatIsRepaired) {
   EXPECT_TRUE(std::get<RepairIndexCommand>(*parse({"repair", "index", "--read-all-packs"}).command)
                   .read_all_packs);
+  const auto packs_of = [](const std::vector<const char*>& words) {
+    return std::get<RepairPacksCommand>(*parse(words).command);
+  };
+  EXPECT_EQ(packs_of({"repair", "packs", "9b3c", "77"}).packs,
+            (std::vector<std::string>{"9b3c", "77"}));
+  EXPECT_TRUE(packs_of({"repair", "packs", "--damaged", "--dry-run"}).dry_run);
+  EXPECT_EQ(parse({"repair", "packs"}).exit_code, 2);
+  EXPECT_EQ(parse({"repair", "packs", "--dry-run"}).exit_code, 2);
+  EXPECT_EQ(parse({"repair", "packs", "9b3c", "--damaged"}).exit_code, 2);
+  EXPECT_EQ(parse({"repair"}).exit_code, 2);
+  const auto snapshots = std::get<RepairSnapshotsCommand>(
+      *parse({"repair", "snapshots", "--forget", "latest"}).command);
+  EXPECT_TRUE(snapshots.forget);
+  EXPECT_EQ(snapshots.backups, std::vector<std::string>{"latest"});
 }
 
 TEST(Arguments, OfForgetAreCountsAgesAndTags) {

@@ -88,6 +88,49 @@ void add_forget_options(CLI::App& command, ForgetCommand& options) {
       "  stillpoint forget d96051cb      # this one");
 }
 
+void add_repair_options(CLI::App& command, RepairIndexCommand& options) {
+  command.add_flag("--read-all-packs", options.read_all_packs,
+                   "read every pack's header, also of packs that prune has retired");
+  command.add_flag("--dry-run", options.dry_run, "show what would be done, and stop");
+  command.footer(
+      "\nExamples:\n  stillpoint repair index --dry-run\n"
+      "  stillpoint repair index && stillpoint check");
+}
+
+void add_repair_options(CLI::App& command, RepairPacksCommand& options) {
+  auto* packs = command.add_option("PACK", options.packs,
+                                   "the front of a pack's id, as check --read-data tells it");
+  command
+      .add_flag("--damaged", options.damaged,
+                "every pack that is damaged or missing: all of them are read")
+      ->excludes(packs);
+  command.add_flag("--dry-run", options.dry_run, "show what would be done, and stop");
+  command.parse_complete_callback([&options] {
+    if (options.packs.empty() && !options.damaged) throw CLI::RequiredError("PACK or --damaged");
+  });
+  command.footer(
+      "\nWhat can be read is copied into new packs; the damaged ones leave the index, and a later"
+      "\nprune deletes them. Packs that are sound are left as they are. The exit code is 3 where"
+      "\nsomething is lost.\n\nExamples:\n"
+      "  stillpoint repair packs --damaged --dry-run\n"
+      "  stillpoint repair packs 9b3c7777 && stillpoint backup && stillpoint check");
+}
+
+void add_repair_options(CLI::App& command, RepairSnapshotsCommand& options) {
+  command.add_option("BACKUP", options.backups,
+                     "'latest', a label, or the front of an id; none: all backups");
+  command.add_flag("--forget", options.forget,
+                   "forget the originals; kept, they keep prune from working");
+  command.add_flag("--dry-run", options.dry_run, "show what would be done, and stop");
+  command.footer(
+      "\nA backup that lacks something is written again without the files that are not complete."
+      "\nIts verdict is 'damaged', and a database that lacks a file is not restored from it. Back"
+      "\nup first: a new backup may store again what is missing. Backups that are whole are left as"
+      "\nthey are.\n\nExamples:\n"
+      "  stillpoint repair snapshots --dry-run\n"
+      "  stillpoint repair snapshots --forget && stillpoint check --read-data");
+}
+
 void add_key_options(CLI::App& command, KeyCommand& options) {
   const std::string sources =
       "\nThe new password is taken from --new-password-file, --new-password-command, or the "

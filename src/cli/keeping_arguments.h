@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Options of the commands that look after what is kept: check, forget, key.
+// Options of the commands that look after what is kept: check, forget, key, repair.
 #pragma once
 
 #include <array>
@@ -16,6 +16,10 @@ namespace stillpoint::cli {
 // These keep references to the structs until the command line is parsed.
 void add_check_options(CLI::App& command, CheckCommand& options);
 void add_forget_options(CLI::App& command, ForgetCommand& options);  // without the backups' names
+
+void add_repair_options(CLI::App& command, RepairIndexCommand& options);
+void add_repair_options(CLI::App& command, RepairPacksCommand& options);
+void add_repair_options(CLI::App& command, RepairSnapshotsCommand& options);
 
 struct NamedKeyAction {
   std::string_view name = {};

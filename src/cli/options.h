@@ -162,6 +162,18 @@ struct RepairIndexCommand {
   bool dry_run = false;
 };
 
+struct RepairPacksCommand {
+  std::vector<std::string> packs = {};  // fronts of ids
+  bool damaged = false;                 // instead: all that reading finds damaged
+  bool dry_run = false;
+};
+
+struct RepairSnapshotsCommand {
+  std::vector<std::string> backups = {};  // empty: all
+  bool forget = false;                    // the originals
+  bool dry_run = false;
+};
+
 struct VerifyCommand {
   std::string backup = "latest";
   std::string scratch = {};
@@ -233,10 +245,11 @@ struct RestorePointCommand {
   bool print_only = false;
 };
 
-using Command = std::variant<InitCommand, BackupCommand, PlanCommand, ListCommand, ShowCommand,
-                             LsCommand, DumpCommand, CheckCommand, VerifyCommand, RestoreCommand,
-                             CleanupCommand, ForgetCommand, KeyCommand, UnlockCommand, DiffCommand,
-                             StorageCheckCommand, AdminCommand, HoldCommand, RestorePointCommand,
-                             CopyCommand, PruneCommand, RepairIndexCommand>;
+using Command =
+    std::variant<InitCommand, BackupCommand, PlanCommand, ListCommand, ShowCommand, LsCommand,
+                 DumpCommand, CheckCommand, VerifyCommand, RestoreCommand, CleanupCommand,
+                 ForgetCommand, KeyCommand, UnlockCommand, DiffCommand, StorageCheckCommand,
+                 AdminCommand, HoldCommand, RestorePointCommand, CopyCommand, PruneCommand,
+                 RepairIndexCommand, RepairPacksCommand, RepairSnapshotsCommand>;
 
 }  // namespace stillpoint::cli

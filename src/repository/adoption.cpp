@@ -4,16 +4,24 @@
 #include "base/log.h"
 #include "repository/index_save.h"
 #include "repository/pack_reader.h"
+#include "repository/retired.h"
 
 namespace stillpoint::repository {
 
 Result<void> adopt_packs(Repository& repository, const Reliance& reliance, std::stop_token stop) {
   if (!TRY(reliance.lock().others()).empty()) return {};
+  auto sizes = TRY(repository.list_sizes(FileKind::pack));
+  std::erase_if(sizes, [&](const auto& pack) {
+    return repository.index().has_pack(pack.first) || reliance.avoids(pack.first);
+  });
+  if (sizes.empty()) return {};
+  // Retired since the writer began, and out of the index that it has loaded for that reason.
+  for (const RetiredFile& file : TRY(load_retired(repository, {}))) {
+    for (const Id& pack : file.retired.packs) sizes.erase(pack);
+  }
   std::vector<IndexedPack> adopted;
   std::vector<Id> ids;
-  const auto sizes = TRY(repository.list_sizes(FileKind::pack));
   for (const auto& [id, bytes] : sizes) {
-    if (repository.index().has_pack(id) || reliance.avoids(id)) continue;
     if (stop.stop_requested()) return fail(Errc::cancelled, "interrupted");
     auto blobs = read_pack_header(repository, id, bytes);
     if (!blobs && (blobs.error().code == Errc::corrupt || blobs.error().code == Errc::not_found)) {

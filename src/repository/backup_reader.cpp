@@ -10,8 +10,6 @@
 namespace stillpoint::repository {
 namespace {
 
-constexpr int folders_deep_max = 512;
-
 Result<void> walk_below(const Repository& repository, const Id& tree, const std::string& prefix,
                         int depth, const VisitNode& visit, const std::stop_token& stop) {
   if (depth > folders_deep_max) return fail(Errc::corrupt, "{}: folders nest too deeply", prefix);

@@ -16,6 +16,8 @@ namespace stillpoint::repository {
 Result<Node> find_node(const Repository& repository, const Id& root, std::string_view path);
 Result<std::vector<Node>> load_tree(const Repository& repository, const Id& tree);
 
+inline constexpr int folders_deep_max = 512;
+
 // Visits every entry below a tree, folders before what they hold. `path` is relative to the tree.
 using VisitNode = std::function<Result<void>(const std::string& path, const Node& node)>;
 Result<void> walk(const Repository& repository, const Id& tree, const VisitNode& visit,

@@ -5,18 +5,16 @@
 #include <thread>
 #include <unordered_set>
 
-#include "base/limits.h"
 #include "base/text.h"
 #include "pipeline/ordered.h"
 #include "repository/backup_reader.h"
 #include "repository/pack.h"
+#include "repository/pack_check.h"
 #include "repository/retired.h"
-#include "storage/range.h"
 
 namespace stillpoint::repository {
 namespace {
 
-constexpr std::uint64_t piece_bytes = 2 * limits::MiB;
 constexpr std::size_t findings_max = 1000;  // enough to see that all is lost
 
 std::uint64_t end_of(const PackedBlob& blob) {
@@ -181,71 +179,12 @@ class Checker {
         });
   }
 
-  // What is wrong with a pack. The hash of the whole is not taken: header and blobs fill the pack
-  // to the byte, and each is authenticated, so that any change is seen, at two thirds of the cost.
   Result<std::vector<std::string>> read_pack(const Id& id) {
-    std::vector<std::string> found;
-    const std::string what = "pack " + id.hex();
-    const auto keep = [&](const Result<void>& result) -> Result<void> {
-      if (result) return {};
-      const Errc code = result.error().code;
-      if (code == Errc::unavailable || code == Errc::cancelled) return fail(result.error());
-      found.push_back(what + ": " + result.error().message);
-      return {};
-    };
-    TRY(keep(check_header(id)));
-    const std::vector<PackedBlob>& blobs = packs_.at(id);
-    for (std::size_t first = 0; first < blobs.size();) {
-      std::size_t end = first + 1;
-      while (end < blobs.size() && end_of(blobs[end]) - blobs[first].offset <= piece_bytes) ++end;
-      TRY(keep(check_blobs(id, std::span(blobs).subspan(first, end - first), found)));
-      first = end;
-    }
+    const IndexedPack pack{id, packs_.at(id)};
+    std::vector<std::string> found =
+        TRY(check_pack(repository_, pack, pack_bytes_.at(id), progress_.bytes_done, stop_));
+    for (std::string& text : found) text = "pack " + id.hex() + ": " + text;
     return found;
-  }
-
-  // Blobs that lie one after another, read in one piece that stays in the processor's cache.
-  Result<void> check_blobs(const Id& pack, std::span<const PackedBlob> blobs,
-                           std::vector<std::string>& found) {
-    if (stop_.stop_requested()) return fail(Errc::cancelled, "interrupted");
-    const std::uint64_t begin = blobs.front().offset;
-    std::uint64_t end = begin;  // of all: in a wrong index one may reach beyond the next
-    for (const PackedBlob& blob : blobs) end = std::max(end, end_of(blob));
-    const std::uint64_t size = end - begin;
-    const Bytes piece =
-        TRY(get_exactly(repository_.backend(), name_of_file(FileKind::pack, pack), {begin, size}));
-    progress_.bytes_done += size;
-    for (const PackedBlob& blob : blobs) {
-      const auto sealed = ByteView(piece).subspan(blob.offset - begin, blob.length);
-      if (const auto plain = open_blob(repository_.key(), blob, sealed); !plain) {
-        found.push_back("pack " + pack.hex() + ": blob " + blob.id.brief() + ": " +
-                        plain.error().message);
-      }
-    }
-    return {};
-  }
-
-  // The pack's own header must say what the index says: it is what an index is rebuilt from.
-  Result<void> check_header(const Id& id) {
-    const std::string name = name_of_file(FileKind::pack, id);
-    const std::uint64_t bytes = pack_bytes_.at(id);
-    if (bytes < seal_overhead + pack_trailer_bytes) return fail(Errc::corrupt, "too short");
-    storage::Backend& backend = repository_.backend();
-    const Bytes trailer =
-        TRY(get_exactly(backend, name, {bytes - pack_trailer_bytes, pack_trailer_bytes}));
-    const std::size_t size = TRY(pack_header_bytes(trailer, bytes));
-    const Bytes tail = TRY(get_exactly(backend, name, {bytes - size, size}));
-    progress_.bytes_done += size;
-    const auto blobs = TRY(decode_pack_header(repository_.key(), tail, bytes));
-    const auto& indexed = packs_.at(id);
-    const bool same = std::equal(blobs.begin(), blobs.end(), indexed.begin(), indexed.end(),
-                                 [](const PackedBlob& a, const PackedBlob& b) {
-                                   return a.id == b.id && a.type == b.type &&
-                                          a.offset == b.offset && a.length == b.length &&
-                                          a.plain_bytes == b.plain_bytes;
-                                 });
-    if (!same) return fail(Errc::corrupt, "its header differs from the index");
-    return {};
   }
 
   Repository& repository_;

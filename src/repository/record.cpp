@@ -50,12 +50,22 @@ Result<Record> decode_record(ByteView text) {
     record.bytes_total = number_or(*summary, "total_bytes_processed");
     record.bytes_added = number_or(*summary, "data_added_packed");
   }
+  if (Id original; Id::parse(text_or(json, "original"), original)) record.original = original;
   return record;
 }
 
 Result<std::string> encode_copy(ByteView text, const Id& id) {
   Json json = TRY(parse_json(text));
   if (text_or(json, "original").empty()) json["original"] = id.hex();
+  return write_json(json);
+}
+
+Result<std::string> encode_repaired(ByteView text, const Id& id, const Id& tree,
+                                    const std::vector<std::string>& tags) {
+  Json json = TRY(parse_json(text));
+  json["original"] = id.hex();
+  json["tree"] = tree.hex();
+  json["tags"] = tags;
   return write_json(json);
 }
 

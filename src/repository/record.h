@@ -25,8 +25,9 @@ struct Record {
   std::string username = {};
   std::vector<std::string> tags = {};
   std::string program = {};
-  std::uint64_t bytes_total = 0;  // 0 where it was not written
-  std::uint64_t bytes_added = 0;  // to the repository, compressed and sealed
+  std::uint64_t bytes_total = 0;    // 0 where it was not written
+  std::uint64_t bytes_added = 0;    // to the repository, compressed and sealed
+  std::optional<Id> original = {};  // the record that this one is a copy or a repair of
 };
 
 std::string encode_record(const Record& record);
@@ -34,5 +35,8 @@ Result<Record> decode_record(ByteView text);
 // What is to be written of it in another repository: everything that it says, whoever wrote it, and
 // from which record it was copied first.
 Result<std::string> encode_copy(ByteView text, const Id& id);
+// The same of a repair: the record with another tree and other tags, and which record it was.
+Result<std::string> encode_repaired(ByteView text, const Id& id, const Id& tree,
+                                    const std::vector<std::string>& tags);
 
 }  // namespace stillpoint::repository

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "repository/reliance.h"
 
+#include <algorithm>
 #include <unordered_map>
 #include <utility>
 #include <vector>
@@ -30,6 +31,7 @@ void Reliance::on(const Id& pack) {
 
 Result<void> Reliance::uphold() {
   const std::vector<RetiredFile> fresh = TRY(load_retired(repository_, seen_));
+  TRY(refuse_damaged(damaged_packs(fresh)));
   const std::unordered_set<Id> needed = relied_.with([&](const std::unordered_set<Id>& relied) {
     std::unordered_set<Id> both;
     for (const RetiredFile& file : fresh) {
@@ -42,6 +44,19 @@ Result<void> Reliance::uphold() {
   TRY(name_again(needed));
   for (const RetiredFile& file : fresh) seen_.insert(file.id);
   return {};
+}
+
+Result<void> Reliance::refuse_damaged(const std::unordered_set<Id>& packs) const {
+  const Id* const one = relied_.with([&](const std::unordered_set<Id>& relied) -> const Id* {
+    const auto both = std::find_if(packs.begin(), packs.end(),
+                                   [&](const Id& pack) { return relied.contains(pack); });
+    return both == packs.end() ? nullptr : &*both;
+  });
+  if (one == nullptr) return {};
+  return fail(Error{
+      Errc::unavailable,
+      "data that this backup relies on was found damaged meanwhile (pack " + one->brief() + ")",
+      "run the same command again: it is stored anew"});
 }
 
 // What a pack holds: as the index in memory has it where that fits its size, else from its header.

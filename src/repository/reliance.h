@@ -6,6 +6,8 @@
 // So one of the two sees the other: prune keeps what the new backup needs, or the writer names it
 // again in an index file of its own. What is named by the index is never deleted, nor anything
 // while a lock is alive that began before it was retired.
+//
+// What a repair retires as damaged is not named again: a backup that relies on it may lack data.
 #pragma once
 
 #include <cstdint>
@@ -34,11 +36,12 @@ class Reliance {
 
   const Lock& lock() const { return lock_; }
   // Looks at what was retired since it was last looked at, and names again what is relied on.
-  // Fails where that is gone: the backup must not become, or stay, visible.
+  // Fails where that is gone or damaged: the backup must not become, or stay, visible.
   Result<void> uphold();
 
  private:
   Reliance(Repository& repository, const Lock& lock) : repository_(repository), lock_(lock) {}
+  Result<void> refuse_damaged(const std::unordered_set<Id>& packs) const;
   Result<void> name_again(const std::unordered_set<Id>& packs);
   Result<IndexedPack> describe(const Id& pack, std::optional<std::uint64_t> bytes) const;
 

@@ -10,7 +10,9 @@ namespace stillpoint::repository {
 std::string encode_retired(const Retired& retired) {
   Json packs = Json::array();
   for (const Id& pack : retired.packs) packs.push_back(pack.hex());
-  return write_json({{"time", base::format_time(retired.time)}, {"packs", std::move(packs)}});
+  Json json = {{"time", base::format_time(retired.time)}, {"packs", std::move(packs)}};
+  if (retired.damaged) json["damaged"] = true;
+  return write_json(json);
 }
 
 Result<Retired> decode_retired(ByteView text) {
@@ -28,6 +30,8 @@ Result<Retired> decode_retired(ByteView text) {
     }
     retired.packs.push_back(id);
   }
+  const auto damaged = json.find("damaged");
+  retired.damaged = damaged != json.end() && *damaged == true;
   return retired;
 }
 
@@ -57,6 +61,15 @@ Result<std::vector<RetiredFile>> load_retired(const Repository& repository,
     files.push_back({id, std::move(*retired)});
   }
   return files;
+}
+
+std::unordered_set<Id> damaged_packs(const std::vector<RetiredFile>& files) {
+  std::unordered_set<Id> damaged;
+  for (const RetiredFile& file : files) {
+    if (!file.retired.damaged) continue;
+    damaged.insert(file.retired.packs.begin(), file.retired.packs.end());
+  }
+  return damaged;
 }
 
 }  // namespace stillpoint::repository

@@ -83,4 +83,18 @@ Result<std::vector<Node>> decode_tree(ByteView text) {
   return nodes;
 }
 
+Result<std::string> change_tree(ByteView text, const TreeChange& change) {
+  Json json = TRY_DURING("tree", parse_json(text));
+  Json nodes = Json::array();
+  for (Json& node : json["nodes"]) {
+    const std::string name = TRY(go_unquote(text_or(node, "name")));
+    if (change.left_out.contains(name)) continue;
+    const auto folder = change.folders.find(name);
+    if (folder != change.folders.end()) node["subtree"] = folder->second.hex();
+    nodes.push_back(std::move(node));
+  }
+  json["nodes"] = std::move(nodes);
+  return write_json(json) + "\n";
+}
+
 }  // namespace stillpoint::repository

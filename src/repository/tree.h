@@ -3,6 +3,8 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -29,5 +31,13 @@ struct Node {
 // The nodes must be in the order of their names. The id of a tree is the hash of this text.
 std::string encode_tree(const std::vector<Node>& nodes);
 Result<std::vector<Node>> decode_tree(ByteView text);
+
+struct TreeChange {
+  std::set<std::string> left_out = {};     // names
+  std::map<std::string, Id> folders = {};  // their new trees, by name
+  bool empty() const { return left_out.empty() && folders.empty(); }
+};
+// The text with that changed; all else stays as it says, whoever wrote it.
+Result<std::string> change_tree(ByteView text, const TreeChange& change);
 
 }  // namespace stillpoint::repository

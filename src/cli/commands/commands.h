@@ -19,6 +19,8 @@ Result<int> run(const CheckCommand& command, const Session& session);
 Result<int> run(const CopyCommand& command, const Session& session);
 Result<int> run(const PruneCommand& command, const Session& session);
 Result<int> run(const RepairIndexCommand& command, const Session& session);
+Result<int> run(const RepairPacksCommand& command, const Session& session);
+Result<int> run(const RepairSnapshotsCommand& command, const Session& session);
 Result<int> run(const VerifyCommand& command, const Session& session);
 Result<int> run(const RestoreCommand& command, const Session& session);
 Result<int> run(const CleanupCommand& command, const Session& session);

@@ -33,6 +33,7 @@ std::string text_of(const DatabaseEntry& entry) {
     text += fmt::format("  {}:     {} ({} rows)\n", object.kind, base::printable(object.name),
                         base::display_count(*object.rows));
   }
+  for (const std::string& path : entry.lost) text += "  LOST:      " + path + "\n";
   for (const std::string& what : entry.left_out) text += "  LEFT OUT:  " + what + "\n";
   for (const std::string& warning : entry.warnings) text += "  note:      " + warning + "\n";
   return text;

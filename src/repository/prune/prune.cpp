@@ -41,7 +41,7 @@ class Pruning {
  private:
   Result<void> run_locked(bool alone) {
     TRY(look());
-    Marks marks = TRY(mark_needed(repository_, *lock_, trees_, sizes_, options_, report_, stop_));
+    Marks marks = TRY(find_needed());
     index_files_ = repository_.index_files();
     waiting_ = TRY(sweep(repository_, *lock_, sweep_, sizes_, options_, report_, stop_));
     TRY(make_plan(marks));
@@ -74,6 +74,11 @@ class Pruning {
     report_.backups = records_.size();
     phase("find what backups need");
     return {};
+  }
+
+  Result<Marks> find_needed() {
+    const PackSizes sound = without_damaged(sizes_, sweep_.files);
+    return mark_needed(repository_, *lock_, trees_, sound, options_, report_, stop_);
   }
 
   Result<void> make_plan(Marks& marks) {
@@ -138,7 +143,7 @@ class Pruning {
     if (!to_retire_.empty()) {
       TRY(lock_->still_held());
       std::sort(to_retire_.begin(), to_retire_.end());
-      const Retired retired{repository_.now(), to_retire_};
+      const Retired retired{repository_.now(), to_retire_, false};
       TRY(repository_.save_file(FileKind::retired, encode_retired(retired)));
     }
     // What these retired is in no index, and so was retired anew.

@@ -7,7 +7,8 @@
 #include "repository/index_save.h"
 
 namespace stillpoint::repository {
-Result<void> Repacker::keep(const SealedBlob& copied) {
+
+Result<void> Repacker::add(const SealedBlob& copied) {
   PackBuilder& builder = builders_[static_cast<std::size_t>(copied.blob.type)];
   builder.add(copied.blob.type, copied.blob.id, copied.sealed, copied.blob.plain_bytes);
   bytes_copied_ += copied.sealed.size();
@@ -48,11 +49,15 @@ Result<void> Repacker::save_index() {
 Result<void> Repacker::run(const std::vector<std::uint32_t>& packs, PruneProgress& progress,
                            const std::stop_token& stop) {
   const auto sink = [&](const SealedBlob& copied) -> Result<void> {
-    TRY(keep(copied));
+    TRY(add(copied));
     progress.bytes_done += copied.sealed.size();
     return {};
   };
   TRY(read_marked(repository_, packs, used_, sink, stop));
+  return finish();
+}
+
+Result<void> Repacker::finish() {
   for (const BlobType type : {BlobType::data, BlobType::tree}) TRY(store(type));
   return save_index();
 }

@@ -18,9 +18,9 @@
 
 namespace stillpoint::repository {
 
-// Copies needed blobs into new packs, as they are sealed, after holding each against its id. New
-// packs are indexed as it goes, so that an interrupted run is not lost; in memory the copies are
-// what the index finds from then on, and are marked as used. One thread.
+// Copies blobs into new packs, as they are sealed. New packs are indexed as it goes, so that an
+// interrupted run is not lost; in memory the copies are what the index finds from then on, and are
+// marked as used. One thread.
 class Repacker {
  public:
   Repacker(Repository& repository, const Lock& lock, EntryBits& used, std::size_t pack_bytes)
@@ -29,13 +29,17 @@ class Repacker {
         used_(used),
         builders_({PackBuilder(pack_bytes), PackBuilder(pack_bytes)}) {}
 
-  // The packs, by number. Each must be there.
+  // What these packs, by number, hold of needed blobs, each held against its id. They must be
+  // there. Ends with finish().
   Result<void> run(const std::vector<std::uint32_t>& packs, PruneProgress& progress,
                    const std::stop_token& stop);
+  // One that has been held against its id.
+  Result<void> add(const SealedBlob& copied);
+  // Stores and indexes what was added.
+  Result<void> finish();
   std::uint64_t bytes_copied() const { return bytes_copied_; }
 
  private:
-  Result<void> keep(const SealedBlob& copied);
   Result<void> store(BlobType type);
   Result<void> save_index();
 

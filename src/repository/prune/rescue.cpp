@@ -43,7 +43,32 @@ Error missing_error(const Marks& marks) {
                fmt::format("{} blobs that backups need are in no index, {} for example",
                            base::display_count(marks.missing().size()), one.brief()),
                "see which backups are hurt: stillpoint check; packs that are there can be indexed "
-               "again: stillpoint repair index; nothing was pruned"};
+               "again: stillpoint repair index; what is lost for good can be given up: stillpoint "
+               "repair snapshots; nothing was pruned"};
+}
+
+PackSizes without_damaged(PackSizes sizes, const std::vector<RetiredFile>& retired) {
+  for (const Id& pack : damaged_packs(retired)) sizes.erase(pack);
+  return sizes;
+}
+
+Result<PackSum> name_holders(Repository& repository, const Lock& lock,
+                             const std::unordered_set<Id>& missing, const PackSizes& sizes,
+                             bool dry_run, const std::stop_token& stop) {
+  const std::vector<IndexedPack> holders =
+      TRY(find_holders(repository, repository.index(), missing, sizes, stop));
+  PackSum named;
+  std::vector<Id> packs;
+  for (const IndexedPack& pack : holders) {
+    packs.push_back(pack.id);
+    repository.index().add(pack.id, pack.blobs);
+    named.add(sizes.at(pack.id));
+  }
+  if (dry_run || holders.empty()) return named;
+  const Id file = TRY(save_index_file(repository, lock, holders));
+  repository.add_index_file(file, packs);
+  log(LogLevel::info, "{} packs that backups need are named by the index again", packs.size());
+  return named;
 }
 
 Result<Marks> mark_needed(Repository& repository, const Lock& lock, const std::vector<Id>& trees,
@@ -54,19 +79,11 @@ Result<Marks> mark_needed(Repository& repository, const Lock& lock, const std::v
     TRY(marks.walk(trees, stop));
     if (marks.missing().empty()) return marks;
     if (marks.missing().size() == Marks::missing_max) return fail(missing_error(marks));
-    const std::vector<IndexedPack> holders =
-        TRY(find_holders(repository, repository.index(), marks.missing(), sizes, stop));
-    if (holders.empty()) return fail(missing_error(marks));
-    std::vector<Id> packs;
-    for (const IndexedPack& pack : holders) {
-      packs.push_back(pack.id);
-      repository.index().add(pack.id, pack.blobs);
-      report.rescued.add(sizes.at(pack.id));
-    }
-    if (options.dry_run) continue;
-    const Id file = TRY(save_index_file(repository, lock, holders));
-    repository.add_index_file(file, packs);
-    log(LogLevel::info, "{} packs that backups need are named by the index again", packs.size());
+    const PackSum named =
+        TRY(name_holders(repository, lock, marks.missing(), sizes, options.dry_run, stop));
+    if (named.packs == 0) return fail(missing_error(marks));
+    report.rescued.packs += named.packs;
+    report.rescued.bytes += named.bytes;
   }
 }
 

@@ -85,7 +85,8 @@ Result<std::vector<PackUse>> measure_packs(Repository& repository, Marks& marks,
       return fail(Error{Errc::corrupt,
                         "pack " + id.hex() + ", which backups need, is " +
                             (use.there ? "shorter than the index says" : "missing"),
-                        "see which backups are hurt: stillpoint check; nothing was pruned"});
+                        "see which backups are hurt: stillpoint check; save what can be saved: "
+                        "stillpoint repair packs; nothing was pruned"});
     }
   }
   return packs;

@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "repository/prune/repair_index.h"
+#include "repository/repair/repair_index.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "repository/index_file.h"
 #include "repository/lock.h"
-#include "repository/prune/testing.h"
+#include "repository/repair/testing.h"
 
 namespace stillpoint::repository {
 namespace {
@@ -16,7 +15,7 @@ using testing::HasSubstr;
 using testing::IsEmpty;
 using namespace std::chrono_literals;
 
-class RepairIndexTest : public PruneCase {
+class RepairIndexTest : public RepairCase {
  protected:
   RepairIndexTest() {
     begin_anew();
@@ -36,21 +35,6 @@ class RepairIndexTest : public PruneCase {
     auto report = repair_index(*repository, chosen, {total, done}, {});
     EXPECT_TRUE(report) << report.error().message;
     return report ? *report : RepairIndexReport();
-  }
-  // Writes every index file anew, each pack of it altered.
-  void alter_index(const std::function<void(IndexedPack&)>& alter) const {
-    const auto repository = open();
-    const std::vector<Id> files = repository->list_files(FileKind::index).value();
-    for (const Id& id : files) {
-      std::vector<IndexedPack> packs;
-      const Bytes text = repository->load_file(FileKind::index, id).value();
-      ASSERT_TRUE(decode_index_file(text, [&](IndexedPack pack) {
-        alter(pack);
-        packs.push_back(std::move(pack));
-      }));
-      ASSERT_TRUE(repository->remove_file(FileKind::index, id));
-      ASSERT_TRUE(repository->save_file(FileKind::index, encode_index_file(packs)));
-    }
   }
 
   std::map<Id, Blocks> kept_;

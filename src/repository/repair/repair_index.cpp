@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "repository/prune/repair_index.h"
+#include "repository/repair/repair_index.h"
 
-#include <algorithm>
 #include <unordered_set>
 #include <utility>
 
 #include "repository/lock.h"
 #include "repository/pack.h"
+#include "repository/pack_check.h"
 #include "repository/pack_reader.h"
 #include "repository/prune/index_rewrite.h"
 #include "repository/prune/usage.h"
@@ -14,14 +14,6 @@
 
 namespace stillpoint::repository {
 namespace {
-
-bool same_blobs(const std::vector<PackedBlob>& one, const std::vector<PackedBlob>& other) {
-  return std::equal(one.begin(), one.end(), other.begin(), other.end(),
-                    [](const PackedBlob& a, const PackedBlob& b) {
-                      return a.id == b.id && a.type == b.type && a.offset == b.offset &&
-                             a.length == b.length && a.plain_bytes == b.plain_bytes;
-                    });
-}
 
 class Repair {
  public:
