@@ -139,9 +139,16 @@ bool write_usage(const File& file, std::uint64_t usage) {
   return file.write_at(base::view_of(text), 0).has_value();
 }
 
+// Behind a slash at its end a symbolic link would be followed.
+fs::path without_slash(const fs::path& path) {
+  const fs::path normal = path.lexically_normal();
+  return normal.has_filename() ? normal : normal.parent_path();
+}
+
 }  // namespace
 
-Result<std::unique_ptr<CacheRoot>> CacheRoot::open(const fs::path& path, std::uint64_t bytes_max) {
+Result<std::unique_ptr<CacheRoot>> CacheRoot::open(const fs::path& given, std::uint64_t bytes_max) {
+  const fs::path path = without_slash(given);
   if (path.has_parent_path()) {
     TRY_DURING("cache", base::make_directories(path.parent_path()));
   }
@@ -149,7 +156,8 @@ Result<std::unique_ptr<CacheRoot>> CacheRoot::open(const fs::path& path, std::ui
   return std::unique_ptr<CacheRoot>(new CacheRoot(path, std::move(folder), bytes_max));
 }
 
-Result<std::unique_ptr<CacheRoot>> CacheRoot::find(const fs::path& path) {
+Result<std::unique_ptr<CacheRoot>> CacheRoot::find(const fs::path& given) {
+  const fs::path path = without_slash(given);
   File folder = TRY_DURING("cache", open_private(AT_FDCWD, path.string(), path.string()));
   return std::unique_ptr<CacheRoot>(new CacheRoot(path, std::move(folder), 0));
 }
