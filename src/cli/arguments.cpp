@@ -10,6 +10,7 @@
 
 #include "backup/version.h"
 #include "base/text.h"
+#include "cli/cache.h"
 #include "cli/exit_code.h"
 #include "cli/keeping_arguments.h"
 
@@ -72,9 +73,24 @@ class Parser {
     app_.add_option("--password-command", global_.password_command,
                     "command that prints the password");
     app_.add_option("--state-dir", global_.state_dir, "where scratch files and journals are kept");
+    app_.add_option("--cache", global_.cache,
+                    "keep index and folders of the repository on this machine: auto (where its "
+                    "storage is distant; default), on, off")
+        ->check(CLI::IsMember({"auto", "on", "off"}));
+    app_.add_option("--cache-dir", global_.cache_dir, "where; else in the state folder");
+    app_.add_option("--cache-size", global_.cache_bytes,
+                    "how much at most, of all repositories (default: 1GiB)")
+        ->transform(CLI::Validator(cache_size, "SIZE"));
     app_.add_flag("--json", global_.json, "print JSON on stdout (docs/user/scripting.md)");
     app_.add_flag("-q,--quiet", global_.quiet, "no progress, no summary");
     app_.add_flag("-v,--verbose", global_.verbose, "say more on stderr");
+  }
+
+  static std::string cache_size(std::string& text) {
+    const auto bytes = cache_size_named(text);
+    if (!bytes) return bytes.error().message;
+    text = std::to_string(*bytes);
+    return {};
   }
 
   // A command: its name, what it does, and the options struct that it becomes.
@@ -234,7 +250,8 @@ class Parser {
 
   void add_cleanup_command() {
     auto [command, options] = add<CleanupCommand>(
-        "cleanup", "Show what restores have left beside databases; with --yes, remove it");
+        "cleanup",
+        "Show what restores have left beside databases, and unused caches; with --yes, remove it");
     command->add_option("WHAT", options->what, "systems or URLs, as for backup");
     command->add_flag("--old", options->old, "also what restores have replaced (NAME_before_TIME)");
     command->add_flag("-y,--yes", options->yes, "remove it");

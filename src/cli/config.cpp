@@ -12,6 +12,7 @@
 #include "base/file.h"
 #include "base/limits.h"
 #include "base/text.h"
+#include "cli/cache.h"
 #include "repository/compression.h"
 
 namespace stillpoint::cli {
@@ -47,6 +48,7 @@ class ConfigParser {
     TRY(read_map(root, "the configuration",
                  {{"repository", [&](const YAML::Node& n) { return read_repository(n); }},
                   {"systems", [&](const YAML::Node& n) { return read_systems(n); }},
+                  {"cache", [&](const YAML::Node& n) { return read_cache(n); }},
                   {"state_dir", text_into(config_.state_dir)}}));
     return std::move(config_);
   }
@@ -134,6 +136,27 @@ class ConfigParser {
                         }
                         return {};
                       }}});
+  }
+
+  // "on", or a map that says more.
+  Result<void> read_cache(const YAML::Node& node) {
+    const auto use = [this](const YAML::Node& n) -> Result<void> {
+      TRY(text_into(config_.cache)(n));
+      const auto known = check_cache_use(config_.cache);
+      if (!known) return wrong(n.Mark(), known.error().message, known.error().advice);
+      return {};
+    };
+    const auto size = [this](const YAML::Node& n) -> Result<void> {
+      std::string text;
+      TRY(text_into(text)(n));
+      const auto bytes = cache_size_named(text);
+      if (!bytes) return wrong(n.Mark(), bytes.error().message, bytes.error().advice);
+      config_.cache_bytes = *bytes;
+      return {};
+    };
+    if (node.IsScalar()) return use(node);
+    return read_map(node, "cache",
+                    {{"use", use}, {"dir", text_into(config_.cache_dir)}, {"size", size}});
   }
 
   Result<void> read_systems(const YAML::Node& node) {

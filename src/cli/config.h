@@ -26,6 +26,9 @@ struct Config {
   std::string compression = {};
   int pack_mib = 0;
   std::string state_dir = {};
+  std::string cache = {};  // auto, on, off
+  std::string cache_dir = {};
+  std::uint64_t cache_bytes = 0;
   std::vector<ConfiguredSystem> systems = {};
 };
 

@@ -17,6 +17,9 @@ struct GlobalOptions {
   std::string password_file = {};
   std::string password_command = {};
   std::string state_dir = {};
+  std::string cache = {};  // auto, on, off
+  std::string cache_dir = {};
+  std::uint64_t cache_bytes = 0;
   bool json = false;
   bool quiet = false;
   bool verbose = false;

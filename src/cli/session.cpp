@@ -7,6 +7,7 @@
 
 #include "base/file.h"
 #include "base/log.h"
+#include "cli/cache.h"
 #include "cli/password.h"
 #include "cli/progress_display.h"
 #include "storage/decorators/retrying.h"
@@ -47,9 +48,16 @@ Result<std::unique_ptr<repository::Repository>> open_repository(const Session& s
   return repository::Repository::open(std::move(backend), password);
 }
 
-Result<Reading> open_for_reading(const Session& session, bool with_index) {
+Result<std::unique_ptr<repository::Repository>> open_cached_repository(const Session& session) {
+  auto repository = TRY(open_repository(session));
+  use_cache(session, *repository);
+  return repository;
+}
+
+Result<Reading> open_for_reading(const Session& session, bool with_index, ReadFrom from) {
   Reading reading;
   reading.repository = TRY(open_repository(session));
+  if (from == ReadFrom::cache) use_cache(session, *reading.repository);
   auto lock =
       repository::Lock::acquire(*reading.repository, repository::LockKind::shared, session.stop);
   if (lock) {

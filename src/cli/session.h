@@ -26,19 +26,24 @@ struct Session {
 
 // From --repo, the environment, the configuration; `invalid` where none names one.
 Result<std::string> repository_url(const Session& session);
+// Read past any cache: what it gives is what is stored.
 Result<std::unique_ptr<repository::Repository>> open_repository(const Session& session);
-// The same of another URL, with these options for its password.
+// With a cache, where the options want one.
+Result<std::unique_ptr<repository::Repository>> open_cached_repository(const Session& session);
+// The first of these, of another URL, with these options for its password.
 Result<std::unique_ptr<repository::Repository>> open_repository(const Session& session,
                                                                 const std::string& url,
                                                                 const GlobalOptions& options);
 
 // A repository to read: locked (shared) so that nothing is pruned away meanwhile. On media that
 // cannot be written there is no lock, and a warning.
+enum class ReadFrom { cache, storage };
 struct Reading {
   std::unique_ptr<repository::Repository> repository;
   std::unique_ptr<repository::Lock> lock;  // last: released before the repository goes
 };
-Result<Reading> open_for_reading(const Session& session, bool with_index);
+Result<Reading> open_for_reading(const Session& session, bool with_index,
+                                 ReadFrom from = ReadFrom::cache);
 
 // How to read databases, from the command line.
 database::ReadOptions read_options(const ReadingOptions& options);

@@ -28,6 +28,7 @@ class Checker {
       : repository_(repository), options_(options), progress_(progress), stop_(std::move(stop)) {}
 
   Result<CheckReport> run() {
+    repository_.read_past_cache();
     // Records before the index: whatever they name was indexed before they were written.
     const std::vector<Id> records = TRY(repository_.list_files(FileKind::record));
     // One unreadable index file hides its packs only; what the others name can still be looked at.

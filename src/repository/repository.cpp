@@ -161,6 +161,18 @@ Result<std::unique_ptr<Repository>> Repository::open(std::unique_ptr<storage::Ba
   return std::unique_ptr<Repository>(new Repository(std::move(backend), found.key, found.file, id));
 }
 
+void Repository::cache_in(std::unique_ptr<storage::CacheFolder> folder) {
+  auto cached = std::make_unique<storage::Cached>(std::move(backend_), std::move(folder));
+  cache_ = cached.get();
+  backend_ = std::move(cached);
+}
+
+void Repository::read_past_cache() {
+  if (cache_ == nullptr) return;
+  cache_->read_past();
+  drop_index();
+}
+
 SealedFile Repository::seal_file(std::string_view text) const {
   Bytes plain{compressed_mark};
   base::append(plain, compress(base::view_of(text), Compression::automatic));
@@ -328,9 +340,18 @@ Result<Bytes> Repository::load_blob(BlobType type, const Id& id) const {
   }
   const std::string name = name_of_file(FileKind::pack, place->pack);
   const std::string doing = "blob " + id.brief() + " in " + name;
-  const Bytes sealed =
-      TRY_DURING(doing, get_exactly(*backend_, name, {place->blob.offset, place->blob.length}));
-  return TRY_DURING(doing, open_blob(key_, place->blob, sealed));
+  const storage::ByteRange range{place->blob.offset, place->blob.length};
+  Bytes plain;
+  const auto open = [&](ByteView sealed) -> Result<void> {
+    plain = TRY(open_blob(key_, place->blob, sealed));
+    return {};
+  };
+  if (type == BlobType::tree && cache_ != nullptr) {
+    TRY_DURING(doing, cache_->get_piece(name, range, open));
+  } else {
+    TRY_DURING(doing, open(TRY_DURING(doing, get_exactly(*backend_, name, range))));
+  }
+  return plain;
 }
 
 Result<std::vector<Record>> Repository::records(std::stop_token stop) const {

@@ -20,6 +20,7 @@
 #include "repository/index.h"
 #include "repository/record.h"
 #include "storage/backend.h"
+#include "storage/decorators/cached.h"
 
 namespace stillpoint::repository {
 
@@ -55,6 +56,13 @@ class Repository {
   // What time it is, for whatever expires. Tests put their own clock here before they begin.
   base::Time now() const { return clock_(); }
   void set_clock(std::function<base::Time()> clock) { clock_ = std::move(clock); }
+
+  // Copies of index files, records and folders are kept there and read from there. Before anything
+  // else is done with the repository.
+  void cache_in(std::unique_ptr<storage::CacheFolder> folder);
+  // From now on all is read from the storage, and what is in memory of the index is forgotten where
+  // it may have come from a cache.
+  void read_past_cache();
 
   // Index files that cannot be read, and why.
   using Unreadable = std::vector<std::pair<Id, Error>>;
@@ -99,6 +107,7 @@ class Repository {
                                 Unreadable* unreadable);
 
   std::unique_ptr<storage::Backend> backend_;
+  storage::Cached* cache_ = nullptr;  // backend_, where it is one
   SealKey key_;
   Id key_in_use_;
   std::string id_;

@@ -31,6 +31,7 @@ struct Properties {
   int connections_max = 1;             // more requests at once than this gain nothing
   std::uint64_t object_bytes_max = 0;  // larger objects are refused
   bool lasting = true;                 // objects survive the process
+  bool distant = false;                // a request takes long: a cache in front of it pays
 };
 
 using Visit = std::function<Result<void>(const ObjectInfo&)>;

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 
 #include "storage/check.h"
+#include "storage/decorators/cached.h"
 #include "storage/decorators/counting.h"
 #include "storage/decorators/faulty.h"
 #include "storage/decorators/limited.h"
@@ -109,6 +110,12 @@ INSTANTIATE_TEST_SUITE_P(
              [](const fs::path&) {
                return std::make_unique<Limited>(make_memory(), Rates{1'000'000, 1'000'000},
                                                 std::stop_token(), without_waits());
+             }},
+        Kind{"Cached",
+             [](const fs::path& folder) {
+               auto root = CacheRoot::open(folder.parent_path() / "cache", 1 << 20).value();
+               return std::make_unique<Cached>(make_memory(),
+                                               CacheFolder::open(std::move(root), Id()).value());
              }},
         Kind{"Counting",
              [](const fs::path&) {

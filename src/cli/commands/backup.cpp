@@ -118,7 +118,7 @@ Result<int> run(const BackupCommand& command, const Session& session) {
   const auto systems =
       TRY(find_systems(session, {command.what, command.properties, command.window, {}}));
   backup::BackupOptions options = TRY(options_of(command, session.config));
-  const auto repository = TRY(open_repository(session));
+  const auto repository = TRY(open_cached_repository(session));
   backup::WindowCopies copies(*repository);
   const bool may_pause =
       std::any_of(systems.begin(), systems.end(),

@@ -59,7 +59,7 @@ std::string text_of(const repository::CheckReport& report,
 
 Result<int> run(const CheckCommand& command, const Session& session) {
   const repository::CheckOptions options = TRY(options_of(command));
-  const Reading reading = TRY(open_for_reading(session, false));
+  const Reading reading = TRY(open_for_reading(session, false, ReadFrom::storage));
   repository::CheckReport report;
   TRY(run_job(session, "check", [&](job::Job::Context& context) -> Result<void> {
     context.phase(options.read_data ? "read packs" : "check");

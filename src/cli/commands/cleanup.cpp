@@ -4,6 +4,7 @@
 #include "backup/switch_journal.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "cli/cache.h"
 #include "cli/commands/commands.h"
 #include "cli/exit_code.h"
 #include "cli/output.h"
@@ -23,8 +24,22 @@ struct Found {
   bool removed = false;
 };
 
-Result<std::vector<Found>> find_leftovers(const CleanupCommand& command, const Session& session) {
+struct FoundCache {
+  storage::UnusedCache cache = {};
+  bool removed = false;
+};
+
+std::vector<FoundCache> find_caches(const Session& session) {
+  std::vector<FoundCache> all;
+  for (const storage::UnusedCache& cache : unused_caches(session)) all.push_back({cache, false});
+  return all;
+}
+
+// Whoever names no database may mean the caches, where there are some.
+Result<std::vector<Found>> find_leftovers(const CleanupCommand& command, const Session& session,
+                                          const std::vector<FoundCache>& caches) {
   std::vector<Found> all;
+  if (command.what.empty() && session.config.systems.empty() && !caches.empty()) return all;
   for (const backup::System& system : TRY(find_systems(session, {command.what, {}, {}, {}}))) {
     for (const backup::DatabaseSpec& spec : system.databases) {
       const std::string doing = "look for leftovers of " + spec.name;
@@ -67,37 +82,57 @@ Result<void> spare_switches(std::vector<Found>& all, const Session& session) {
   return {};
 }
 
-void report(const std::vector<Found>& all, const Session& session, bool removing) {
+Json json_of(const Found& found) {
+  const bool staged = found.leftover.what == Leftover::What::staged;
+  return {{"database", found.database},      {"what", staged ? "staged" : "kept"},
+          {"name", found.leftover.name},     {"bytes", found.leftover.bytes},
+          {"in_use", found.leftover.in_use}, {"removed", found.removed}};
+}
+
+Json json_of(const FoundCache& found) {
+  return {{"repository", found.cache.repository.hex()},
+          {"used", base::format_time(found.cache.used)},
+          {"bytes", found.cache.bytes},
+          {"removed", found.removed}};
+}
+
+void report(const std::vector<Found>& all, const std::vector<FoundCache>& caches,
+            const Session& session, bool removing) {
   if (session.options.json) {
-    Json list = Json::array();
-    for (const Found& found : all) {
-      const bool staged = found.leftover.what == Leftover::What::staged;
-      list.push_back({{"database", found.database},
-                      {"what", staged ? "staged" : "kept"},
-                      {"name", found.leftover.name},
-                      {"bytes", found.leftover.bytes},
-                      {"in_use", found.leftover.in_use},
-                      {"removed", found.removed}});
-    }
-    print_json({{"type", "cleanup"}, {"leftovers", list}});
+    Json leftovers = Json::array();
+    Json unused = Json::array();
+    for (const Found& found : all) leftovers.push_back(json_of(found));
+    for (const FoundCache& found : caches) unused.push_back(json_of(found));
+    print_json({{"type", "cleanup"}, {"leftovers", leftovers}, {"caches", unused}});
     return;
   }
   if (session.options.quiet) return;
-  if (all.empty()) print("nothing is left over\n");
-  for (const Found& found : all) {
+  const bool nothing = all.empty() && caches.empty();
+  if (nothing) print("nothing is left over\n");
+  const auto say = [](bool removed, bool in_use, const std::string& what) {
     print(fmt::format("{}{}\n",
-                      found.removed           ? "removed:   "
-                      : found.leftover.in_use ? "in use:    "
-                                              : "left over: ",
-                      base::printable(found.leftover.description)));
+                      removed  ? "removed:   "
+                      : in_use ? "in use:    "
+                               : "left over: ",
+                      what));
+  };
+  for (const Found& found : all) {
+    say(found.removed, found.leftover.in_use, base::printable(found.leftover.description));
   }
-  if (!all.empty() && !removing) print("to remove what is not in use: the same with --yes\n");
+  for (const FoundCache& found : caches) {
+    say(found.removed, false,
+        fmt::format("the cache of repository {}, {}, not used since {} UTC",
+                    found.cache.repository.brief(), base::display_bytes(found.cache.bytes),
+                    base::display_time(found.cache.used)));
+  }
+  if (!nothing && !removing) print("to remove what is not in use: the same with --yes\n");
 }
 
 }  // namespace
 
 Result<int> run(const CleanupCommand& command, const Session& session) {
-  std::vector<Found> all = TRY(find_leftovers(command, session));
+  std::vector<FoundCache> caches = find_caches(session);
+  std::vector<Found> all = TRY(find_leftovers(command, session, caches));
   TRY(spare_switches(all, session));
   bool complete = true;
   for (Found& found : all) {
@@ -109,7 +144,12 @@ Result<int> run(const CleanupCommand& command, const Session& session) {
     TRY_DURING("clean up", found.kind->remove(found.address, found.leftover));
     found.removed = true;
   }
-  report(all, session, command.yes);
+  for (FoundCache& found : caches) {
+    if (!command.yes) break;
+    remove_cache(session, found.cache.repository);
+    found.removed = true;
+  }
+  report(all, caches, session, command.yes);
   return complete ? exit_done : exit_left_out;
 }
 

@@ -8,6 +8,7 @@
 #include "backup/catalogue.h"
 #include "base/limits.h"
 #include "base/text.h"
+#include "cli/cache.h"
 #include "cli/commands/commands.h"
 #include "cli/exit_code.h"
 #include "cli/output.h"
@@ -38,6 +39,7 @@ Result<std::unique_ptr<Repository>> open_other(const CopyCommand& command, const
     return fail(Error{Errc::invalid, "copy to " + command.to + ": it is the same repository",
                       "name another one with --to"});
   }
+  if (other) use_cache(session, **other);
   return other;
 }
 

@@ -90,7 +90,7 @@ Result<int> run(const PruneCommand& command, const Session& session) {
   if (session.config.pack_mib != 0) {
     options.pack_bytes = static_cast<std::size_t>(session.config.pack_mib) * limits::MiB;
   }
-  const auto repository = TRY(open_repository(session));
+  const auto repository = TRY(open_cached_repository(session));
   PruneReport report;
   TRY(run_job(session, "prune", [&](job::Job::Context& context) -> Result<void> {
     const repository::PruneProgress progress{

@@ -135,9 +135,8 @@ std::string text_of(const RestorePointOutcome& outcome) {
     }
     text += "\n";
   }
-  const bool by_time = std::any_of(m.evidence.begin(), m.evidence.end(), [](const auto& one) {
-    return one.kind == "not_examined";
-  });
+  const bool by_time = std::any_of(m.evidence.begin(), m.evidence.end(),
+                                   [](const auto& one) { return one.kind == "not_examined"; });
   if (by_time) {
     const auto left = (window.pause.end - window.pause.begin - std::chrono::seconds(1)) / 2;
     text += fmt::format("  the middle: {}, good for clocks that differ from ours by {} at most\n",
@@ -156,7 +155,7 @@ Result<int> run(const RestorePointCommand& command, const Session& session) {
   std::unique_ptr<repository::Repository> repository;
   std::optional<backup::WindowCopies> copies;
   if (!command.print_only) {
-    repository = TRY(open_repository(session));
+    repository = TRY(open_cached_repository(session));
     TRY(let_go_by_repository(session, *repository));
     request.pause.copies = &copies.emplace(*repository);
   }

@@ -42,7 +42,7 @@ class Scratch {
 }  // namespace
 
 Result<int> run(const VerifyCommand& command, const Session& session) {
-  const Reading reading = TRY(open_for_reading(session, true));
+  const Reading reading = TRY(open_for_reading(session, true, ReadFrom::storage));
   const auto backup = TRY(backup::find_backup(*reading.repository, command.backup, session.stop));
   std::string parent = command.scratch;
   if (parent.empty()) {

@@ -11,6 +11,7 @@
 
 #include "base/limits.h"
 #include "base/text.h"
+#include "storage/local/distant.h"
 #include "storage/local/temporary.h"
 #include "storage/range.h"
 
@@ -42,7 +43,7 @@ bool leads_to_folder(int root, const std::string& name) {
 }  // namespace
 
 Properties LocalBackend::properties() const {
-  return {connections_max, limits::object_bytes_max, true};
+  return {connections_max, limits::object_bytes_max, true, is_distant(folders_.root_path())};
 }
 
 Result<void> LocalBackend::write(std::string_view name, ByteView bytes, PutMode mode) {
