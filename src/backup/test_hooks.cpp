@@ -12,6 +12,9 @@ TestHooks test_hooks() {
   if (const char* gap = std::getenv("STILLPOINT_TEST_OPENING_GAP_MS"); gap != nullptr) {
     hooks.opening_gap = std::chrono::milliseconds(std::strtol(gap, nullptr, 10));
   }
+  if (const char* answer = std::getenv("STILLPOINT_TEST_STORAGE_ANSWER_MS"); answer != nullptr) {
+    hooks.storage_answer = std::chrono::milliseconds(std::strtol(answer, nullptr, 10));
+  }
   const auto is = [](const char* name, std::string_view value) {
     const char* text = std::getenv(name);
     return text != nullptr && text == value;

@@ -30,6 +30,8 @@ inline constexpr std::size_t blob_bytes_max = 512 * MiB;
 inline constexpr int storage_tries_max = 5;
 inline constexpr std::chrono::milliseconds storage_wait_first{100};
 inline constexpr std::chrono::seconds storage_wait_max{10};
+// A request that has not come back: by then a lock would be lost that could not be refreshed.
+inline constexpr std::chrono::minutes storage_answer{30};
 // Locks of the repository: restic calls one stale after half an hour.
 inline constexpr std::chrono::minutes lock_refresh{5};
 inline constexpr std::chrono::minutes lock_stale{30};

@@ -5,12 +5,16 @@
 
 #include <unistd.h>
 
+#include "backup/test_hooks.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "cli/cache.h"
+#include "cli/exit_code.h"
+#include "cli/output.h"
 #include "cli/password.h"
 #include "cli/progress_display.h"
 #include "storage/decorators/retrying.h"
+#include "storage/decorators/watched.h"
 
 namespace stillpoint::cli {
 namespace {
@@ -31,6 +35,17 @@ Result<std::string> repository_url(const Session& session) {
                     "give --repo, set STILLPOINT_REPOSITORY, or write it into stillpoint.yaml"});
 }
 
+Result<std::unique_ptr<storage::Backend>> open_storage(const Session& session,
+                                                       const std::string& url) {
+  const auto give_up = [json = session.options.json](const Error& error) {
+    print_error(error, json);
+    ::_exit(exit_code_of(error.code));
+  };
+  auto watched = std::make_unique<storage::Watched>(TRY(storage::open(url)),
+                                                    backup::test_hooks().storage_answer, give_up);
+  return std::make_unique<storage::Retrying>(std::move(watched), session.stop);
+}
+
 Result<std::unique_ptr<repository::Repository>> open_repository(const Session& session) {
   return open_repository(session, TRY(repository_url(session)), session.options);
 }
@@ -38,7 +53,7 @@ Result<std::unique_ptr<repository::Repository>> open_repository(const Session& s
 Result<std::unique_ptr<repository::Repository>> open_repository(const Session& session,
                                                                 const std::string& url,
                                                                 const GlobalOptions& options) {
-  auto backend = std::make_unique<storage::Retrying>(TRY(storage::open(url)), session.stop);
+  auto backend = TRY(open_storage(session, url));
   // Whether there is one is asked first: a password for nothing would be a silly question.
   const auto config = backend->stat("config");
   if (!config && config.error().code == Errc::not_found) {

@@ -24,6 +24,10 @@ struct Session {
   std::stop_token stop = {};
 };
 
+// The storage of a repository. Where it does not answer at all, the process ends and says so: its
+// lock expires then, and nothing that is half-made is visible.
+Result<std::unique_ptr<storage::Backend>> open_storage(const Session& session,
+                                                       const std::string& url);
 // From --repo, the environment, the configuration; `invalid` where none names one.
 Result<std::string> repository_url(const Session& session);
 // Read past any cache: what it gives is what is stored.

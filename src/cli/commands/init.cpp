@@ -5,13 +5,12 @@
 #include "cli/exit_code.h"
 #include "cli/output.h"
 #include "cli/password.h"
-#include "storage/decorators/retrying.h"
 
 namespace stillpoint::cli {
 
 Result<int> run(const InitCommand&, const Session& session) {
   const std::string url = TRY(repository_url(session));
-  auto backend = std::make_unique<storage::Retrying>(TRY(storage::open(url)), session.stop);
+  auto backend = TRY(open_storage(session, url));
   const base::Secret password = TRY(find_password(session.options, session.config, true));
   const auto made = TRY(repository::Repository::init(std::move(backend), password));
   if (session.options.json) {

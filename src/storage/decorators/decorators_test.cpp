@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <future>
 #include <thread>
 
 #include <gmock/gmock.h>
@@ -8,6 +9,7 @@
 #include "storage/decorators/faulty.h"
 #include "storage/decorators/limited.h"
 #include "storage/decorators/retrying.h"
+#include "storage/decorators/watched.h"
 #include "storage/memory/memory_backend.h"
 
 namespace stillpoint::storage {
@@ -166,6 +168,42 @@ TEST(Limit, EndsItsWaitsWhenStopped) {
   EXPECT_EQ(backend.stat("a").error().code, Errc::not_found);
 }
 
+// Comes back from a stat when it is let go, and visits a list slowly.
+class Stuck : public Decorator {
+ public:
+  using Decorator::Decorator;
+  Result<ObjectInfo> stat(std::string_view name) override {
+    let_go.get_future().wait();
+    return inner().stat(name);
+  }
+  Result<void> list(std::string_view, const Visit& visit) override {
+    for (int i = 0; i < 20; ++i) {
+      std::this_thread::sleep_for(milliseconds(15));
+      TRY(visit({"a", 1}));
+    }
+    return {};
+  }
+  std::promise<void> let_go;
+};
+
+TEST(Watch, TellsOfACallThatDoesNotComeBackAndOfNoOther) {
+  auto stuck = std::make_unique<Stuck>(make_memory());
+  Stuck& storage = *stuck;
+  std::vector<Error> told;
+  Watched backend(std::move(stuck), milliseconds(200), [&](const Error& error) {
+    told.push_back(error);
+    storage.let_go.set_value();
+  });
+  EXPECT_TRUE(backend.list("", [](const ObjectInfo&) -> Result<void> { return {}; }));
+  EXPECT_TRUE(backend.put("locks/a", {}, PutMode::create_only));
+  EXPECT_TRUE(told.empty()) << "it took longer in all, and went on";
+  EXPECT_TRUE(backend.stat("locks/a"));
+  ASSERT_EQ(told.size(), 1U);
+  EXPECT_EQ(told[0].code, Errc::unavailable);
+  EXPECT_THAT(told[0].message, testing::HasSubstr("memory:: stat locks/a: no answer for 200"));
+  EXPECT_FALSE(told[0].advice.empty());
+}
+
 TEST(Count, CountsCallsBytesAndFailures) {
   const auto counters = std::make_shared<Counters>();
   Counting backend(make_memory(), counters);
@@ -199,6 +237,16 @@ TEST(Faults, StrikeTheCallsTheyAreMadeFor) {
   EXPECT_EQ(backend.get("a")->size(), 2U);
   EXPECT_EQ(backend.remove("a").error().code, Errc::unavailable);
   EXPECT_EQ(backend.get("a").error().code, Errc::not_found);
+}
+
+TEST(Faults, TearPutsAndSayItOrNot) {
+  Faulty backend(make_memory(),
+                 {{Operation::put, 1, 1, torn}, {Operation::put, 2, 1, torn_silently}});
+  EXPECT_EQ(backend.put("a", view_of("1234"), PutMode::create_only).error().code,
+            Errc::unavailable);
+  EXPECT_TRUE(backend.put("b", view_of("5678"), PutMode::create_only));
+  EXPECT_EQ(base::text_of(backend.get("a").value()), "12");
+  EXPECT_EQ(base::text_of(backend.get("b").value()), "56");
 }
 
 TEST(Faults, CountAllOperationsTogetherForAny) {
