@@ -64,9 +64,9 @@ run_stages() {
 
 run_sanitizer() {
   if build_stage "$1" test_programs; then
-    # Restores work in one thread: ThreadSanitizer has little to see there, and takes its time.
+    # These work in one thread: ThreadSanitizer has little to see there, and takes its time.
     run_ctest "$1" "$1" '^(unit|conformance)$' "$(nproc)" \
-      "$([[ $1 != tsan ]] || echo 'Kinds/(Target|Switchover)Promises')"
+      "$([[ $1 != tsan ]] || echo 'Kinds/(Target|Switchover)Promises|FaultSweep|FuzzReplay|Damage')"
   fi
 }
 

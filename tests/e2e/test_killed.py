@@ -22,7 +22,7 @@ class HalfWay(support.Case):
         self.init()
         self.empty = self.folder / "empty-repo"
         shutil.copytree(self.repo, self.empty)
-        self.rounds = 100 if support.FULL else 5
+        self.rounds = 100 if support.FULL else 4
         self.seconds = self.time_of_one()
 
     def time_of_one(self):

@@ -59,7 +59,7 @@ class Shapes(postgres_case.PostgresCase):
                name="restless"):
         """Backups while these run. Each is of one of those states of `restless` (rows and sum of
         ids), or names it."""
-        rounds, good, bad = 30 if support.FULL else 3, 0, 0
+        rounds, good, bad = 30 if support.FULL else 2, 0, 0
         with Changes(self.server, "bank", *statements) as changes:
             for _ in range(rounds):
                 outcome = self.stillpoint("backup", self.url("bank"), "--json", expect=None)

@@ -116,7 +116,7 @@ class Prune(Base):
         kept = self.some_backups(1)
         wholes = {kept[0]: self.sha256_of(kept[0])}
         seconds = 0.3
-        for number in range(30 if support.FULL else 6):
+        for number in range(30 if support.FULL else 4):
             made = self.some_backups(2)
             self.forget(made[0])
             wholes[made[1]] = self.sha256_of(made[1])
@@ -155,7 +155,7 @@ class Prune(Base):
         pruner.start()
         try:
             kept = []
-            for number in range(40 if support.FULL else 8):
+            for number in range(40 if support.FULL else 5):
                 for path in self.folder.glob("bank.db-*"):
                     path.unlink()
                 self.bank.write_bytes(originals[number % 2])
