@@ -301,7 +301,7 @@ TEST_F(CommitGateTest, WaitsForWhoIsInTheWayWithGrowingPauses) {
   Connection vacuum = server().session("bank_a");
   ASSERT_TRUE(vacuum.execute("BEGIN; LOCK TABLE coordinator.state IN SHARE UPDATE EXCLUSIVE MODE"));
   std::jthread later([&] {
-    std::this_thread::sleep_for(900ms);
+    std::this_thread::sleep_for(2500ms);
     EXPECT_TRUE(vacuum.execute("ROLLBACK"));
   });
   request_.limits.wait_max = 150ms;
