@@ -95,7 +95,7 @@ class Shop(Base):
         for what in ("damaged", "blobs_saved", "bytes_saved", "blobs_lost", "lost", "retired"):
             self.assertEqual(did[what], would[what], what)
         self.assertEqual([text.split(":")[0] for text in did["damaged"]], [name])
-        self.assertEqual(len(did["lost"]), did["blobs_lost"])
+        self.assertEqual(len(did["lost"]), min(did["blobs_lost"], 1000))
         self.assertIn("none is damaged", self.stillpoint("repair", "packs", "--damaged").out)
         return did
 
