@@ -61,6 +61,13 @@ class Cache : public testing::Test {
     for (const fs::path& file : scratch_.files()) sum += (fs::file_size(file) + 4095) / 4096 * 4096;
     return sum;
   }
+  // Why there is no cache of the first repository.
+  Error why_refused() const {
+    const auto root = CacheRoot::open(scratch_.root(), MiB);
+    if (!root) return root.error();
+    const auto folder = (*root)->folder(repository(1));
+    return folder ? Error{Errc::internal, "it was opened", {}} : folder.error();
+  }
 
   CacheScratch scratch_;
 };
@@ -116,8 +123,7 @@ TEST_F(Cache, FoldersThatOthersMayWriteToAreRefused) {
   for (const fs::path& folder : {scratch_.root(), scratch_.of(repository(1))}) {
     for (const mode_t mode : {0720, 0702, 01777}) {
       ASSERT_EQ(::chmod(folder.c_str(), mode), 0);
-      const auto root = CacheRoot::open(scratch_.root(), MiB);
-      const Error error = root ? (*root)->folder(repository(1)).error() : root.error();
+      const Error error = why_refused();
       EXPECT_EQ(error.code, Errc::denied) << folder;
       EXPECT_THAT(error.message, HasSubstr("others may write to " + folder.string()));
     }
@@ -131,8 +137,7 @@ TEST_F(Cache, FoldersOfOthersAreRefused) {
   scratch_.open(repository(1));
   for (const fs::path& folder : {scratch_.of(repository(1)), scratch_.root()}) {
     ASSERT_EQ(::chown(folder.c_str(), 65534, 65534), 0);
-    const auto root = CacheRoot::open(scratch_.root(), MiB);
-    const Error error = root ? (*root)->folder(repository(1)).error() : root.error();
+    const Error error = why_refused();
     EXPECT_EQ(error.code, Errc::denied) << folder;
     EXPECT_THAT(error.message, HasSubstr("somebody else"));
   }

@@ -118,6 +118,14 @@ TEST_F(CachedTest, ADamagedCopyIsReadAgainFromTheStorage) {
   }
 }
 
+TEST_F(CachedTest, ADamagedCopyGoesThoughTheStorageDoesNotAnswer) {
+  store(name, content);
+  ASSERT_TRUE(open()->get(name));
+  overwrite(copy(), Bytes(content.size()));
+  EXPECT_EQ(open(true, {{Operation::get, 1, 1}})->get(name).error().code, Errc::unavailable);
+  EXPECT_THAT(scratch_.files(), IsEmpty());
+}
+
 TEST_F(CachedTest, ACopyOfAnotherLengthIsReadAgainFromTheStorage) {
   store(name, content);
   ASSERT_TRUE(open()->get(name));
