@@ -21,12 +21,12 @@ def tests_of(suite):
 
 
 def print_list():
-    """`time_max`, `alone`, `processors`, `full`: attributes of the test's class (support.Case)."""
+    """A line a test: what its class says of it (support.Case)."""
     loader = unittest.TestLoader()
     for test in tests_of(loader.discover(HERE, pattern="test_*.py")):
         if loader.errors:
             raise SystemExit("\n".join(loader.errors))
-        words = [test.id(), test.time_max, int(test.alone), test.processors]
+        words = [test.id(), test.time_max, int(test.alone), test.processors, int(test.daily)]
         if test.full:
             words += [test.full, test.full_time_max]
         print(*words)

@@ -122,6 +122,8 @@ def digest(path):
 
 class SystemRestic(Base):
     which = "system"
+    daily = False
+    full = "full-system-restic"
 
 
 class NextRestic(Base):

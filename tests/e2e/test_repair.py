@@ -50,6 +50,9 @@ class Shop(Base):
     """A system of two databases, backed up twice. A pack of the second backup is damaged, which
     holds pages of `orders` and nothing else."""
 
+    daily = False  # with a restic they are
+    full = "full-repair"
+
     def setUp(self):
         super().setUp()
         self.cart = bank.make(self.folder / "cart.db", accounts=2000)
@@ -316,6 +319,7 @@ class WithSystemRestic(WithRestic):
 
 class WithNextRestic(WithRestic):
     which = "next"
+    daily = True
 
 
 class OfRestic(Base):
