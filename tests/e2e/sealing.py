@@ -84,6 +84,26 @@ def master_key(repo, password):
                base64.b64decode(found["mac"]["r"]))
 
 
+def make_key_cheap(repo, password):
+    """A key of the same password that costs next to nothing takes the place of the first one: for
+    tests that open the repository a thousand times."""
+    key = master_key(repo, password)
+    salt, cost = os.urandom(64), {"N": 2, "r": 8, "p": 1}
+    derived = hashlib.scrypt(password.encode(), salt=salt, n=2, r=8, p=1, dklen=64)
+    text = lambda data: base64.b64encode(data).decode()
+    master = {"mac": {"k": text(key.k), "r": text(key.r)}, "encrypt": text(key.encrypt)}
+    sealed = Key(derived[:32], derived[32:48], derived[48:]).seal(json.dumps(master).encode())
+    when = datetime.datetime.now(datetime.timezone.utc).isoformat().replace("+00:00", "Z")
+    file = {"created": when, "username": "u", "hostname": "h", "kdf": "scrypt", **cost,
+            "salt": text(salt), "data": text(sealed)}
+    encoded = json.dumps(file).encode()
+    folder = pathlib.Path(repo) / "keys"
+    old = sorted(folder.iterdir())
+    (folder / hashlib.sha256(encoded).hexdigest()).write_bytes(encoded)
+    for path in old:
+        path.unlink()
+
+
 def change_version(repo, password, version):
     key = master_key(repo, password)
     path = pathlib.Path(repo) / "config"
