@@ -8,6 +8,7 @@ that is filled. By strace, of a repository in a folder; numbers only, no times.
 
 import argparse
 import collections
+import contextlib
 import os
 import re
 import shutil
@@ -35,11 +36,11 @@ class Measurement:
         subprocess.run(command, env=self.environment, check=True, stdout=subprocess.DEVNULL)
 
     def change(self, number):
-        with sqlite3.connect(self.database) as database:
+        with contextlib.closing(sqlite3.connect(self.database)) as database, database:
+            database.execute("PRAGMA journal_mode=WAL")
             database.execute("CREATE TABLE IF NOT EXISTS t(id INTEGER PRIMARY KEY, x BLOB)")
             database.executemany("INSERT INTO t(x) VALUES(?)", [(os.urandom(1000),)] * 20)
             database.execute("DELETE FROM t WHERE id % 17 = ?", (number % 17,))
-        database.close()
 
     def make(self):
         self.stillpoint("init")
