@@ -64,8 +64,8 @@ run_stages() {
 
 run_sanitizer() {
   if build_stage "$1" test_programs; then
-    # Left out is what takes long and shows a sanitizer little: each request failing in turn, and for
-    # ThreadSanitizer what works in one thread.
+    # Left out is what takes long and shows a sanitizer little: each request failing in turn, and
+    # for ThreadSanitizer what works in one thread.
     local -A left_out=([asan]='FaultSweep'
       [tsan]='Kinds/(Target|Switchover)Promises|FaultSweep|FuzzReplay|Damage')
     run_ctest "$1" "$1" '^(unit|conformance)$' "$(nproc)" "${left_out[$1]}"
