@@ -14,12 +14,23 @@ run_full() {
   fi
   mkdir -p build/full
   for label in $labels; do
-    run_full_label "$label"
+    run_full_label dev "$label" "^$label\$" 1
   done
+  if [[ -z $1 ]]; then
+    run_full_sanitizer asan
+    run_full_sanitizer tsan
+  fi
 }
 
+# All that run_sanitizer leaves out too.
+run_full_sanitizer() {
+  build_stage "$1" test_programs || return 0
+  run_full_label "$1" "full-$1" '^(unit|conformance)$' "$(nproc)"
+}
+
+# run_full_label PRESET LABEL LABELS JOBS
 run_full_label() {
-  local label=$1 commit done_file=build/full/$1.done
+  local label=$2 commit done_file=build/full/$2.done
   commit=$(commit_tested)
   if [[ -f $done_file && $(cat "$done_file") == "$commit" ]]; then
     echo "== test $label: passed before at this commit"
@@ -27,7 +38,9 @@ run_full_label() {
     return 0
   fi
   rm -f "$done_file"
-  STILLPOINT_FULL=1 run_ctest dev "$label" "^$label\$" 1
+  local full=1
+  [[ $1 == dev ]] || full=0  # under sanitizers the counts are those of every day
+  STILLPOINT_FULL=$full run_ctest "$1" "$label" "$3" "$4"
   cp "$results/$label.xml" "build/full/$label.xml"
   mkdir -p docs/measurements
   if python3 tools/count_tests.py --report "$label" "$commit" "$results/$label.xml" \

@@ -30,7 +30,7 @@ class World(support.Case):
     anew."""
 
     time_max = 300
-    daily = False  # by ./dev test --full --only full-repository-kill
+    daily = False  # most of it: by ./dev test --full --only full-repository-kill
 
     def setUp(self):
         super().setUp()

@@ -26,9 +26,11 @@ def print_list():
     for test in tests_of(loader.discover(HERE, pattern="test_*.py")):
         if loader.errors:
             raise SystemExit("\n".join(loader.errors))
-        words = [test.id(), test.time_max, int(test.alone), test.processors, int(test.daily)]
-        if test.full:
-            words += [test.full, test.full_time_max]
+        method = test.id().rpartition(".")[2]
+        daily = test.daily and method not in test.rare
+        words = [test.id(), test.time_max, int(test.alone), test.processors, int(daily)]
+        if test.full or not daily:
+            words += [test.full or "full-rest", test.full_time_max]
         print(*words)
 
 

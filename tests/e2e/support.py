@@ -110,6 +110,7 @@ class Case(unittest.TestCase):
     alone = False  # nothing else may run beside it: it is about moments
     processors = 1  # that it keeps busy
     daily = True  # else it runs by its label only: another one shows nearly the same every day
+    rare = ()  # the methods of which the same is true
     full = ""  # a label: with STILLPOINT_FULL=1 the test does more, and is run so by that label
     full_time_max = 7200
 

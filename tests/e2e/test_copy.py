@@ -14,6 +14,7 @@ OTHER_PASSWORD = "another horse"
 
 
 class Copy(support.Case):
+    rare = ("test_with_system_restic",)
     time_max = 300
 
     def setUp(self):

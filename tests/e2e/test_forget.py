@@ -114,6 +114,7 @@ class AsRestic(support.Case):
     """Both programs keep the same of the same backups, by policies made at random."""
 
     which = "system"
+    daily = False
     time_max = 600
     full = "full-forget"
     policies = 200 if support.FULL else 15
@@ -197,3 +198,4 @@ class AsRestic(support.Case):
 
 class AsNextRestic(AsRestic):
     which = "next"
+    daily = True

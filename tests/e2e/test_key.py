@@ -129,6 +129,7 @@ class Keys(Base):
 
 class WithRestic(Base):
     which = "system"
+    daily = False
 
     def setUp(self):
         super().setUp()
@@ -157,3 +158,4 @@ class WithRestic(Base):
 
 class WithNextRestic(WithRestic):
     which = "next"
+    daily = True

@@ -12,6 +12,7 @@ import support
 
 
 class HalfWay(support.Case):
+    rare = ("test_sigint", "test_sigkill_system_restic")
     time_max = 400
     full = "full-kill"
 

@@ -42,6 +42,9 @@ class Changes:
 
 
 class Shapes(postgres_case.PostgresCase):
+    rare = ("test_truncate_and_fill", "test_drop_then_create", "test_rename", "test_vacuum_full",
+            "test_add_and_drop_columns", "test_partitions", "test_indexes",
+            "test_new_tables_all_the_time")
     time_max = 180
     full = "full-postgres-ddl"
 

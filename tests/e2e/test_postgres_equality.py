@@ -11,6 +11,7 @@ import support
 
 
 class EveryObject(postgres_case.PostgresCase):
+    rare = ("test_twice_through", "test_one_reader_and_writer")
     extensions = postgres_case.SQL / "extension"
 
     def setUp(self):
@@ -92,6 +93,7 @@ class EveryObject(postgres_case.PostgresCase):
 
 
 class Sizes(postgres_case.PostgresCase):
+    rare = ("test_many_partitions", "test_pgbench_under_load")
     time_max = 240
     full = "full-postgres-sizes"
 
@@ -111,7 +113,8 @@ class Sizes(postgres_case.PostgresCase):
                    "INSERT INTO t VALUES (3, '', '')", timeout=600)
 
     def test_many_tables(self):
-        self.equal("""DO $$ BEGIN FOR i IN 1..1000 LOOP
+        tables = 1000 if support.FULL else 250
+        self.equal(f"""DO $$ BEGIN FOR i IN 1..{tables} LOOP
             EXECUTE format('CREATE TABLE t%s(id serial PRIMARY KEY, v text UNIQUE)', i);
             EXECUTE format('INSERT INTO t%s(v) SELECT g::text FROM generate_series(1, %s) g',
                            i, i % 7);

@@ -14,7 +14,7 @@ import postgres_case
 import support
 import tcp_proxy
 
-ROWS = 40000
+ROWS = 40000 if support.FULL else 12000
 MAKE = f"""
 CREATE TABLE a AS SELECT g AS id, repeat(md5(g::text), 20) AS v FROM generate_series(1, {ROWS}) g;
 CREATE TABLE b AS SELECT g AS id, sha512(g::text::bytea) AS v FROM generate_series(1, {ROWS}) g;
@@ -86,6 +86,8 @@ class Faults(postgres_case.PostgresCase):
 
 
 class Crash(Faults):
+    rare = ("test_during_backup", "test_nobody_answers")
+
     def crash_at(self, seconds):
         def crash():
             time.sleep(seconds)

@@ -13,6 +13,7 @@ import test_postgres_faults as faults
 
 
 class HalfWay(faults.Faults):
+    rare = ("test_sigkill_then_again", "test_sigint")
     full = "full-postgres-kill"
 
     def setUp(self):

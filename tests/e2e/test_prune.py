@@ -277,6 +277,7 @@ class WithRestic(Base):
 
 
 class WithSystemRestic(WithRestic):
+    daily = False
     which = "system"
 
 
@@ -320,6 +321,7 @@ class OfRestic(support.Case):
 
 
 class OfSystemRestic(OfRestic):
+    daily = False
     which = "system"
 
 

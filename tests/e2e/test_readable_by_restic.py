@@ -102,6 +102,7 @@ class Base(support.Case):
 
 
 class SystemRestic(Base):
+    daily = False
     which = "system"
 
 

@@ -14,6 +14,7 @@ KEPT = 3  # of each system, by the policy
 
 
 class Chaos(World):
+    daily = True
     full = "full-repository-kill"
 
     def setUp(self):

@@ -44,6 +44,9 @@ class Base(World):
 
 
 class Killed(Base):
+    daily = True
+    rare = ("test_restore", "test_forget", "test_copy", "test_repair", "test_key_change")
+
     def kill_at_every_step(self, name):
         taken = [step for step in self.steps_of(name) if not step[1].startswith("sync")]
         attempted = self.attempted

@@ -14,6 +14,7 @@ NOT_HELD = 21
 class WithoutAWindow(scalardb_case.ScalardbCase):
     """Where the gate is not shut, copies are wrong: it is the gate that makes the others right."""
 
+    rare = ("test_postgresql_and_sqlite",)
     full = "full-scalardb-controls"
     full_time_max = 3600
     rounds = 20 if support.FULL else 3
@@ -71,6 +72,8 @@ class WithoutAWindow(scalardb_case.ScalardbCase):
 
 class BehindOurBack(scalardb_case.ScalardbCase):
     """What the properties do not tell."""
+
+    rare = ("test_a_coordinator_elsewhere", "test_the_properties_of_both")
 
     def second(self, system, log=None):
         """Another application, at work; without a log of its own on the bank of the first."""

@@ -129,6 +129,8 @@ class Workload(Bank):
 
 
 class Killed(Bank):
+    rare = ("test_log_outlives_a_kill",)
+
     def test_log_outlives_a_kill(self):
         """Whatever is committed had been logged; who was in the middle is recovered."""
         self.make(self.sqlite(), group_commit=True, slot_capacity=4)

@@ -274,6 +274,7 @@ class Several(postgres_case.PostgresCase):
 class SeveralWithMariadb(Several):
     """The same with a fourth, and the network to that one breaks."""
 
+    rare = ("test_killed_at_any_moment", "test_a_server_is_cut_off_at_any_moment")
     names = ["cart", "accounts", "orders", "ledger"]
     points_count = 3
     near_the_end = 40000
