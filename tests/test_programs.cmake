@@ -1,7 +1,7 @@
 # `test_programs`: every GoogleTest program of the project and nothing else, for the sanitizers' builds.
 # `threaded_programs`: those of the modules whose own code shares things between threads, for ThreadSanitizer every
 # day. `./dev test --full` takes all.
-set(threaded base_test net_test gate_test pipeline_test storage_test job_test repository_test window_test backup_test)
+set(threaded base_test net_test gate_test pipeline_test storage_test job_test repository_test window_test)
 
 function(stillpoint_collect_tests folder)
   get_property(targets DIRECTORY ${folder} PROPERTY BUILDSYSTEM_TARGETS)

@@ -14,6 +14,7 @@ OFF = ("--cache", "off")
 
 
 class Cache(support.Case):
+    rare = ("test_a_poisoned_one_is_as_good_as_none",)
     time_max = 300
 
     def setUp(self):

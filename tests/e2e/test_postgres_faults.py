@@ -14,10 +14,11 @@ import postgres_case
 import support
 import tcp_proxy
 
-ROWS = 40000 if support.FULL else 12000
-MAKE = f"""
-CREATE TABLE a AS SELECT g AS id, repeat(md5(g::text), 20) AS v FROM generate_series(1, {ROWS}) g;
-CREATE TABLE b AS SELECT g AS id, sha512(g::text::bytea) AS v FROM generate_series(1, {ROWS}) g;
+MANY_ROWS = 40000
+ROWS = MANY_ROWS if support.FULL else 12000
+MAKE = """
+CREATE TABLE a AS SELECT g AS id, repeat(md5(g::text), 20) AS v FROM generate_series(1, {0}) g;
+CREATE TABLE b AS SELECT g AS id, sha512(g::text::bytea) AS v FROM generate_series(1, {0}) g;
 ALTER TABLE a ADD PRIMARY KEY (id);
 CREATE INDEX ON a(v); CREATE INDEX ON b(v);
 SELECT lo_from_bytea(5000, convert_to(repeat('large', 100000), 'UTF8'));
@@ -28,11 +29,12 @@ OLD = "CREATE TABLE old AS SELECT g AS id FROM generate_series(1, 1000) g"
 class Faults(postgres_case.PostgresCase):
     time_max = 300
     full = "full-postgres-faults"
+    rows = ROWS
 
     def setUp(self):
         super().setUp()
         self.rounds = 40 if support.FULL else 4
-        self.server.create("bank", MAKE)
+        self.server.create("bank", MAKE.format(self.rows))
         self.init()
 
     def moments(self):
@@ -242,6 +244,8 @@ class SlowConsumer(Faults):
 
 
 class NoSpace(Faults):
+    rows = MANY_ROWS  # more than there is room for
+
     def small_place(self, mebibytes):
         """For the server's user, on a file system of its own."""
         place = self.server.place("small")

@@ -142,6 +142,7 @@ class HalfWay(faults.Faults):
         os.kill(process.pid, signal.SIGKILL)
         outcome = support.finish(words, process, time.monotonic(), 60)
         self.no_children(str(outcome))
+        self.server.create("bank_drill_stillpoint_" + "0" * 16, "")  # killed before its mark
         self.stillpoint("cleanup", self.url("bank"), "--yes")
         self.assert_databases("bank", "target")
 

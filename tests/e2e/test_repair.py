@@ -366,6 +366,7 @@ class OfRestic(Base):
 
 
 class OfSystemRestic(OfRestic):
+    daily = False
     which = "system"
 
 

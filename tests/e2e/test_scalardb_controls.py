@@ -118,7 +118,7 @@ class BehindOurBack(scalardb_case.ScalardbCase):
         self.make("PS")
         self.work(50)
         other = self.second(self.system)
-        for _ in range(5):
+        for _ in range(5 if support.FULL else 2):
             self.assert_refused("--window", "pause", *self.pausing(),
                                 codes=(NOT_HELD,), says=("transaction", "coordinator.state"),
                                 env={scalardb_case.GAP: str(GAP_MS)})

@@ -86,7 +86,7 @@ class InTheWay(scalardb_case.ScalardbCase):
 
 class Faults(InTheWay):
     rare = ("test_vacuum_of_the_coordinator", "test_who_wants_to_alter_the_coordinator",
-            "test_a_password_that_is_changed")
+            "test_a_password_that_is_changed", "test_a_table_that_is_being_altered")
 
     def test_vacuum_of_the_coordinator(self):
         """It is in the way of the lock, and is not waited for long."""

@@ -13,6 +13,7 @@ NOT_HELD = 21
 
 
 class LedgerAndAuditor(scalardb_case.ScalardbCase):
+    rare = ("test_an_auditor_over_two_databases", "test_two_names_of_one_database")
     layer = "scalardl"
 
     def make_both(self):

@@ -26,19 +26,24 @@ bool is_of(const StagingMark& mark, const std::string& target) {
   return mark.of == target || mark.of == target + std::string(drill_word);
 }
 
+// Of a restore or a drill that was killed before it could say so in a mark.
+bool is_unmarked(const FoundDatabase& database, const std::string& target) {
+  return database.comment.empty() &&
+         (is_staging_name(database.name, target) ||
+          is_staging_name(database.name, target + std::string(drill_word)));
+}
+
 Result<std::vector<Found>> databases(Maintenance& server) {
   std::vector<Found> found;
   const auto all = TRY(server.all());
   for (const FoundDatabase& database : all) {
     const auto mark = mark_of(database.comment);
-    const bool unmarked =
-        database.comment.empty() && is_staging_name(database.name, server.target());
     Found one;
     one.leftover.name = database.name;
     one.leftover.bytes = database.bytes;
     const std::string about =
         server.described(database.name) + " (" + base::display_bytes(database.bytes) + ")";
-    if ((mark && is_of(*mark, server.target())) || unmarked) {
+    if ((mark && is_of(*mark, server.target())) || is_unmarked(database, server.target())) {
       one.leftover.in_use = TRY(server.has_restorer(database));
       one.leftover.ready = mark && mark->ready;
       one.leftover.description =
