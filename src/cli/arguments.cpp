@@ -200,8 +200,11 @@ class Parser {
       add_check_options(*command, *options);
     }
     auto [command, options] = add<VerifyCommand>(
-        "verify", "Restore a backup to a scratch place, check it, and remove it (a drill)");
+        "verify",
+        "Of ScalarDB: replay its recovery over every record of a backup. Of others, or with "
+        "--restore: restore to a scratch place, check, and remove it (a drill)");
     command->add_option("BACKUP", options->backup, std::string(backup_help) + ". Default: latest");
+    command->add_flag("--restore", options->restore, "restore it for a try, ScalarDB's too");
     command->add_option("--scratch", options->scratch, "a folder with room for the databases");
     add_properties_options(command, options->properties);
     command->add_option("-j,--jobs", options->jobs, "how much to restore at once")

@@ -179,6 +179,7 @@ struct RepairSnapshotsCommand {
 
 struct VerifyCommand {
   std::string backup = "latest";
+  bool restore = false;  // also where its records can be looked at
   std::string scratch = {};
   unsigned jobs = 0;
   PropertiesOptions properties = {};

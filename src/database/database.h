@@ -17,7 +17,7 @@
 #include "base/helper.h"
 #include "base/result.h"
 #include "database/address.h"
-#include "database/watch.h"
+#include "database/row_source.h"
 
 namespace stillpoint::database {
 
@@ -130,11 +130,9 @@ class Hold {
 //   5. A stop request ends prepare(), read() and count() soon, with `cancelled`.
 //   6. A hold keeps others from writing until it is released, and no longer than it may.
 //   7. Every row of a watched table is shown once, as it was at open().
-class Database {
+class Database : public RowSource {
  public:
-  virtual ~Database() = default;
-  virtual std::string kind() const = 0;  // "sqlite"
-  virtual std::string url() const = 0;   // never with a secret
+  virtual std::string url() const = 0;  // never with a secret
   // Connects; checks identity, access, rights and that this is such a database; lists what there is
   // and takes the locks that keep it from being dropped. Everything that may take long.
   virtual Result<void> prepare(std::stop_token stop) = 0;
@@ -158,17 +156,8 @@ class Database {
   // The same, taken.
   Result<std::unique_ptr<Hold>> hold_writes(const std::vector<std::string>& tables,
                                             base::Deadline deadline, base::Duration hold_max);
-  // How a table is named here, among objects() and everywhere else; without a schema where the kind
-  // has none.
-  virtual std::string table_name(const std::string& schema, const std::string& table) const = 0;
-  // Rows of a small table as it is now, without order: these columns of it. `not_found` where there
-  // is no such table or column; `invalid` where there are more rows than that.
-  virtual Result<std::vector<Values>> look_up(const std::string& table,
-                                              const std::vector<std::string>& columns,
-                                              std::size_t rows_max) = 0;
-  // From now on read() and count() show every row of these tables, once in all. `not_found` as
-  // above. Before open().
-  virtual Result<void> watch(std::vector<Watch> watches) = 0;
+  // look_up() and watch() (row_source.h), the latter before open(): read() and count() show the
+  // rows.
   virtual Result<void> open(base::Deadline deadline) = 0;
   // What is left of the opening for when nobody waits for it. `busy`: whether the snapshot is one
   // remained in doubt, and another opening may do better. Whoever opens several databases at once

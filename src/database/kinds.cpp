@@ -45,6 +45,7 @@ const std::vector<Kind>& kinds() {
        mysql::open_switchover,
        mysql::leftovers,
        mysql::remove_leftover,
+       mysql::stored_tables,
        mysql::open_marker},
       {"postgresql",
        {"postgresql", "postgres"},
@@ -56,6 +57,7 @@ const std::vector<Kind>& kinds() {
        postgresql::open_switchover,
        postgresql::leftovers,
        postgresql::remove_leftover,
+       postgresql::stored_tables,
        postgresql::open_marker},
       {"sqlite",
        {"sqlite"},
@@ -67,6 +69,7 @@ const std::vector<Kind>& kinds() {
        sqlite::open_switchover,
        sqlite::leftovers,
        sqlite::remove_leftover,
+       nullptr,
        no_marker},
   };
   return table;

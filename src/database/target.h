@@ -11,6 +11,7 @@
 #include "base/result.h"
 #include "database/database.h"
 #include "database/point_marker.h"
+#include "database/stored_rows.h"
 #include "database/switchover.h"
 
 namespace stillpoint::database {
@@ -126,6 +127,9 @@ struct Kind {
                                                          const std::string& ticket);
   Result<std::vector<Leftover>> (*leftovers)(const Address& address);
   Result<void> (*remove)(const Address& address, const Leftover& leftover);
+  // The tables whose rows are stored as text in a backup (stored_rows.h); null where a file is
+  // stored that scratch() can be opened on.
+  Result<std::vector<StoredTable>> (*stored_tables)(const StoredParts& parts, std::stop_token stop);
   // `unsupported` for kinds without a log that databases are restored by.
   Result<std::unique_ptr<PointMarker>> (*open_marker)(const Address& address);
 };

@@ -8,6 +8,7 @@
 #include "base/random.h"
 #include "base/text.h"
 #include "cli/commands/commands.h"
+#include "cli/commands/verify_records.h"
 #include "cli/exit_code.h"
 #include "cli/output.h"
 #include "cli/systems.h"
@@ -50,6 +51,10 @@ Result<int> run(const VerifyCommand& command, const Session& session) {
     TRY_DURING("state folder", base::make_directories(state_dir(session)));
   }
   const Scratch scratch = TRY(Scratch::make(parent));
+  const auto manifest = TRY(backup::load_manifest(*reading.repository, backup, session.stop));
+  if (backup::has_records(manifest) && !command.restore) {
+    return verify_records(session, *reading.repository, backup, manifest, scratch.path());
+  }
   backup::RestoreRequest request;
   request.known = known_databases(session, command.properties);
   request.options.writers = command.jobs;

@@ -52,13 +52,13 @@ Result<Table> table_of(const std::string& full_name, std::vector<Column> columns
 
 }  // namespace
 
-std::string stored_name(const database::Database& database, const std::string& name_space,
+std::string stored_name(const database::RowSource& database, const std::string& name_space,
                         const std::string& table) {
   if (database.kind() == "sqlite") return database.table_name("", name_space + "$" + table);
   return database.table_name(name_space, table);
 }
 
-Result<std::vector<Table>> read_tables(database::Database& database,
+Result<std::vector<Table>> read_tables(database::RowSource& database,
                                        const std::string& system_namespace) {
   const auto rows = TRY(database.look_up(
       stored_name(database, system_namespace, "metadata"),

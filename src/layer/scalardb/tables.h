@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "base/result.h"
-#include "database/database.h"
+#include "database/row_source.h"
 
 namespace stillpoint::layer::scalardb {
 
@@ -21,11 +21,11 @@ struct Table {
 
 // How a table of a namespace is named in that database: a namespace is a schema, but a part of the
 // name in SQLite, where a file has none.
-std::string stored_name(const database::Database& database, const std::string& name_space,
+std::string stored_name(const database::RowSource& database, const std::string& name_space,
                         const std::string& table);
 
 // `not_found` where there is no metadata.
-Result<std::vector<Table>> read_tables(database::Database& database,
+Result<std::vector<Table>> read_tables(database::RowSource& database,
                                        const std::string& system_namespace);
 
 // Of rows of the metadata: full_table_name, column_name, key_type, ordinal_position. `corrupt` for

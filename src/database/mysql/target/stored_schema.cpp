@@ -68,6 +68,20 @@ Result<StoredDefinition> definition_of_json(const json& one) {
   return definition;
 }
 
+// Of what select_list() made: each column's name is in it once, in its quotes.
+std::vector<std::string> columns_of(std::string_view select) {
+  std::vector<std::string> names;
+  for (std::size_t at = select.find('`'); at < select.size(); at = select.find('`', at)) {
+    std::string& name = names.emplace_back();
+    ++at;
+    while (at < select.size()) {
+      if (select[at] == '`' && (++at == select.size() || select[at] != '`')) break;
+      name += select[at++];
+    }
+  }
+  return names;
+}
+
 }  // namespace
 
 std::string StoredTable::shown(const std::string& partition) const {
@@ -119,6 +133,24 @@ Result<StoredSchema> read_stored_schema(const std::map<std::string, std::string>
   }
   schema.definitions = TRY(read_definitions_text(definitions->second));
   return schema;
+}
+
+Result<std::vector<database::StoredTable>> stored_tables(const StoredParts& parts,
+                                                         std::stop_token stop) {
+  const std::string text = TRY(read_stored_part(parts, std::string(tables_path), std::move(stop)));
+  std::vector<database::StoredTable> tables;
+  try {
+    const json all = json::parse(text);
+    for (const json& one : all.at("tables")) {
+      const StoredTable stored = table_of_json(one);
+      database::StoredTable& table = tables.emplace_back();
+      table = {stored.schema, stored.name, stored.shown(), columns_of(stored.select), {}};
+      for (const StoredPart& part : stored.parts) table.paths.push_back(part.path);
+    }
+  } catch (const json::exception& problem) {
+    return fail(unreadable(tables_path, problem.what()));
+  }
+  return tables;
 }
 
 std::string text_of(const std::vector<StoredDefinition>& definitions) {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <map>
+#include <stop_token>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -10,6 +11,7 @@
 #include "base/result.h"
 #include "database/mysql/source/definitions.h"
 #include "database/mysql/source/inventory.h"
+#include "database/stored_rows.h"
 
 namespace stillpoint::database::mysql {
 
@@ -72,6 +74,10 @@ struct StoredSchema {
 // Whether a restore needs this part below "schema/"; the others are for people.
 bool is_read_by_restore(std::string_view path);
 Result<StoredSchema> read_stored_schema(const std::map<std::string, std::string>& parts);
+
+// For who reads the rows alone.
+Result<std::vector<database::StoredTable>> stored_tables(const StoredParts& parts,
+                                                         std::stop_token stop);
 
 // The same for the journal of a switch.
 std::string text_of(const std::vector<StoredDefinition>& definitions);

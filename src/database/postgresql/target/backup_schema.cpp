@@ -9,6 +9,7 @@
 #include "base/encoding.h"
 #include "base/program.h"
 #include "base/text.h"
+#include "database/postgresql/session/connection.h"
 
 namespace stillpoint::database::postgresql {
 namespace {
@@ -104,6 +105,30 @@ Result<BackupSchema> read_backup_schema(const std::map<std::string, std::string>
     for (const auto& one : json.at("sequences")) schema.sequences.push_back(sequence_of(one));
   }));
   return schema;
+}
+
+Result<std::vector<StoredTable>> stored_tables(const StoredParts& parts, std::stop_token stop) {
+  const std::string path(tables_path);
+  const std::map<std::string, std::string> text = {
+      {path, TRY(read_stored_part(parts, path, std::move(stop)))}};
+  std::vector<StoredTable> tables;
+  TRY(read_json(text, path, [&](const nlohmann::json& json) {
+    for (const auto& one : json.at("tables")) {
+      const BackupTable table = table_of(one);
+      if (!table.has_rows) continue;
+      tables.push_back({table.schema,
+                        table.name,
+                        display_qualified(table.schema, table.name),
+                        table.copy_columns,
+                        {}});
+    }
+  }));
+  std::map<QualifiedName, std::vector<std::string>> paths;
+  for (const std::string& one : parts.paths) {
+    if (const auto of = data_path_of(one)) paths[{of->schema, of->name}].push_back(one);
+  }
+  for (StoredTable& table : tables) table.paths = std::move(paths[{table.schema, table.name}]);
+  return tables;
 }
 
 std::string folder_of_table(const QualifiedName& table) {

@@ -6,6 +6,7 @@
 #include <map>
 #include <optional>
 #include <set>
+#include <stop_token>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -13,6 +14,7 @@
 #include "base/file.h"
 #include "base/result.h"
 #include "database/postgresql/target/database_settings.h"
+#include "database/stored_rows.h"
 
 namespace stillpoint::database::postgresql {
 
@@ -51,6 +53,9 @@ struct BackupSchema {
 // Whether a restore needs this part below "schema/"; the others are for people.
 bool is_read_by_restore(std::string_view path);
 Result<BackupSchema> read_backup_schema(const std::map<std::string, std::string>& parts);
+
+// For who reads the rows alone.
+Result<std::vector<StoredTable>> stored_tables(const StoredParts& parts, std::stop_token stop);
 
 // "data/public/accounts/0000": of which table. Nothing for other paths.
 struct DataPath {
